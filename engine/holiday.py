@@ -1,0 +1,79 @@
+"""Public holidays by country and name: the only module that knows the `holidays` library.
+
+The library is imported on first use, for it and a country of the lunar calendar take a fifth of a second to load. Its
+languages are always named to it, for it would otherwise ask the environment which one to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class _Holiday(NamedTuple):
+    day: date
+    english_name: str
+    local_name: str
+
+
+def is_holiday_country(country: str, subdivision: str | None = None) -> bool:
+    """Whether holidays are known of the country (`CN`), and of its subdivision if one is named (`BY` of `DE`)."""
+    # The library also answers to the codes of stock exchanges, which are longer.
+    if not (len(country) == 2 and country.isascii() and country.isupper()):
+        return False
+    import holidays
+
+    try:
+        holidays.country_holidays(country, subdiv=subdivision)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def holiday_days(
+    country: str,
+    names: tuple[str, ...],
+    years: Iterable[int],
+    subdivision: str | None = None,
+) -> tuple[tuple[date, str], ...]:
+    """The days of those years that a window's holidays are, in order, with their English names.
+
+    A name picks the days whose English or local name contains it, in any case of letters. Days observed in place of a
+    holiday carry its name and are picked with it; days off that are swapped for a working weekend have no holiday's
+    name and are picked only where no names are given, which picks every public holiday.
+    """
+    return tuple(
+        (day, name)
+        for year in sorted(set(years))
+        for day, name in holidays_of_year(country, names, subdivision, year).items()
+    )
+
+
+@cache
+def holidays_of_year(country: str, names: tuple[str, ...], subdivision: str | None, year: int) -> Mapping[date, str]:
+    """The picked days of one year, in order, with their English names."""
+    wanted = [name.casefold() for name in names]
+    picked = {
+        holiday.day: holiday.english_name
+        for holiday in _public_holidays(country, subdivision, year)
+        if not wanted or any(_is_named(holiday, name) for name in wanted)
+    }
+    return MappingProxyType(picked)
+
+
+def _is_named(holiday: _Holiday, name: str) -> bool:
+    return name in holiday.english_name.casefold() or name in holiday.local_name.casefold()
+
+
+@cache
+def _public_holidays(country: str, subdivision: str | None, year: int) -> tuple[_Holiday, ...]:
+    import holidays
+
+    english = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False, language="en_US")
+    # A country without a default language has its names in English only.
+    language = english.default_language or "en_US"
+    local = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False, language=language)
+    return tuple(_Holiday(day, english[day], local[day]) for day in sorted(english))

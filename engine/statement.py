@@ -1,0 +1,115 @@
+"""The result of rating: a statement of one subscription and one billing period, with a derivation behind every line."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+
+from ..money import MoneyUnit
+from .derivation import Place, Step
+
+
+class LineKind(enum.Enum):
+    """What a line is, in the words of `interfaces`; `INCLUDED_TAX` prints as `tax` and is not added."""
+
+    CHARGE = "charge"
+    FEE = "fee"
+    DISCOUNT = "discount"
+    OFFER = "offer"
+    PENALTY = "penalty"
+    MINIMUM = "minimum"
+    CAP = "cap"
+    TAX = "tax"
+    INCLUDED_TAX = "included tax"
+    ROUNDING = "rounding"
+    PREPAID = "prepaid"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a thing is called: by default, and per language code."""
+
+    default: str
+    by_language: Mapping[str, str] = field(default_factory=dict)
+
+    def in_language(self, language: str | None) -> str:
+        """The label in a language (`zh_Hant` falls back to `zh`), or the default one."""
+        if language is None:
+            return self.default
+        return self.by_language.get(language) or self.by_language.get(language.split("_")[0], self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a statement. `amount` counts the statement's money unit; `derivation.value` is the same in money.
+
+    `quantity` is in `unit`; `by` holds the values of a row of a `by` charge; `on` the lines that a policy, bound or tax
+    is about. `taken` says how a policy's amount fell on the lines, by their index in the statement.
+    """
+
+    id: str
+    kind: LineKind
+    labels: Labels
+    amount: int
+    derivation: Step
+    place: Place
+    quantity: Fraction | None = None
+    unit: str = ""
+    by: tuple[tuple[str, str], ...] = ()
+    on: tuple[str, ...] = ()
+    because: str = ""
+    source: str = ""
+    taken: tuple[tuple[int, int], ...] = ()
+    quantity_derivation: Step | None = None
+    """How the metered quantity came about, where the line prices one."""
+
+    @property
+    def is_added(self) -> bool:
+        """Whether the line is part of the total."""
+        return self.kind not in (LineKind.PREPAID, LineKind.INCLUDED_TAX)
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplied:
+    """A policy, bound or tax that the plan has and that did nothing here, and why, in business words."""
+
+    id: str
+    kind: LineKind
+    labels: Labels
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TurningPoint:
+    """A quantity at which the price changes its manner: "above 655.56 GB the minimum no longer adds anything"."""
+
+    meter: str
+    quantity: Fraction
+    unit: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one subscription owes for one billing period; recomputable, not yet an invoice.
+
+    `start` and `end` are the period's instants in the ruleset's zone, half-open.
+    """
+
+    ruleset: str
+    ruleset_hash: str
+    account: str
+    plan: str
+    plan_labels: Labels
+    start: datetime
+    end: datetime
+    money: MoneyUnit
+    lines: tuple[Line, ...]
+    not_applied: tuple[NotApplied, ...]
+    total: int
+    due: int
+    ruleset_labels: Labels = Labels("")
