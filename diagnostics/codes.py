@@ -133,6 +133,8 @@ CODES = _table(
     Code("RB3019", "file that is not UTF-8"),
     Code("RB3020", "unknown column", warning=True),
     Code("RB3021", "negative length of an event"),
+    Code("RB3022", "text that is not CSV"),
+    Code("RB3023", "column that stands twice"),
     # RB31xx: accounts
     Code("RB3101", "unknown plan"),
     Code("RB3102", "date that cannot be read"),

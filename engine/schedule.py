@@ -79,11 +79,13 @@ class Slice:
     once: int
 
 
-def walk(schedule: Schedule, quantity: int) -> tuple[Slice, ...]:
+def walk(schedule: Schedule, quantity: int, start: int = 0, whole: int | None = None) -> tuple[Slice, ...]:
     """The slices of a quantity (in the schedule's integers; below zero counts as zero), in order of the bands.
 
     The sizes add up to the quantity; the amounts and `once` add up to its price. The first band is entered even by
-    zero. Raises `ValueError` for a schedule whose widths still depend.
+    zero. With `start`, only what lies above it is sliced, and a band begun before it has had its `once`; `whole` is
+    then the quantity that chooses the band of a volume schedule. Raises `ValueError` for a schedule whose widths
+    still depend.
     """
     quantity = max(quantity, 0)
     match schedule.mode:
@@ -94,11 +96,13 @@ def walk(schedule: Schedule, quantity: int) -> tuple[Slice, ...]:
                 if index and quantity <= low:
                     break
                 high = quantity if band.upper is None else min(quantity, band.upper)
-                slices.append(_slice(schedule, index, high - low))
+                if high > start or (index == 0 and start == 0):
+                    slices.append(_slice(schedule, index, high - max(low, start), entered=low >= start))
                 low = band.upper if band.upper is not None else quantity
             return tuple(slices)
         case Mode.VOLUME | Mode.STAIRSTEP:
-            return (_slice(schedule, band_of(schedule, quantity), quantity),)
+            index = band_of(schedule, quantity if whole is None else whole)
+            return (_slice(schedule, index, quantity - start, entered=start == 0),)
 
 
 def band_of(schedule: Schedule, quantity: int) -> int:
@@ -109,11 +113,11 @@ def band_of(schedule: Schedule, quantity: int) -> int:
     raise ValueError("the last band of a schedule is open")
 
 
-def _slice(schedule: Schedule, index: int, size: int) -> Slice:
+def _slice(schedule: Schedule, index: int, size: int, *, entered: bool) -> Slice:
     band = schedule.bands[index]
     if band.width_per is not None:
         raise ValueError("the widths of this schedule still depend")
-    once = 0 if band.if_used and size <= 0 else band.once
+    once = band.once if entered and not (band.if_used and size <= 0) else 0
     if band.step is None:
         return Slice(index, size, 0, size * band.rate, once)
     steps = -(-size // band.step)

@@ -426,6 +426,8 @@ class InnerAggregation(Node):
     field: Name | None
     interval: Quantity
     days_with_usage: bool = False
+    level: Level | None = None
+    """`maximum of maximum of level of size of sample per 5 min`; then `field` is None."""
 
 
 class ByDay(enum.Enum):

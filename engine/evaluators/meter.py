@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from typing import assert_never
@@ -252,6 +252,9 @@ def _of_level(meter: Meter, samples: Sequence[Sample], covered: Period, zone: Zo
     held = stretches(meter.level, samples, covered)
     if meter.by_day is not None:
         held = _by_day(held, meter.by_day, covered, zone)
+    if meter.by_day is not None and meter.aggregation is Aggregation.TIME_WEIGHTED_AVERAGE:
+        # Days count alike, also those of 23 and 25 hours.
+        return sum((day.level for day in held), Fraction(0)) / len(held) if held else Fraction(0)
     match meter.aggregation:
         case Aggregation.MAXIMUM:
             return max((stretch.level for stretch in held), default=Fraction(0))
@@ -293,6 +296,3 @@ def _integral(held: Iterable[Stretch]) -> Fraction:
 
 def _seconds(duration: timedelta) -> Fraction:
     return Fraction(duration // timedelta(microseconds=1)) * _MICROSECOND
-
-
-EPOCH = datetime(1, 1, 1, tzinfo=UTC)

@@ -1,0 +1,343 @@
+"""Charges: source, `by` fields, prices, floors and ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias, assert_never
+
+from ....grammar import syntax
+from ...condition import Scalar
+from ...plan import Bound, Column, LineRounding, OfAmount, OfAttribute, OfEach, OfMeter, Source
+from ...quantity import Unit
+from ...schedule import Mode
+from ...statement import Labels
+from ...usage import EventSchema, FieldKind, FieldSchema
+from ..model import Band, Charge, KeyAny, Row
+from .conditions import Subject, event_subject, resolve_condition, resolve_when
+from .facts import money_rounding, type_words
+from .meters import COUNT, money_unit
+from .prices import MODES, Priced, resolve_bands, resolve_price
+from .scope import RESERVED_LINES, Scope, because, citation
+from .tables import KeyField, bound, check_bounds, declared_values, resolve_by, resolve_table
+
+
+Declared: TypeAlias = tuple[tuple[Scalar, ...] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a charge prices: its source in the plan, its unit, and the fields of its event, if it has one."""
+
+    source: Source
+    unit: Unit | None
+    is_money: bool
+    fields: Mapping[str, FieldSchema] | None
+    words: str
+
+
+@dataclass(slots=True)
+class Bounds:
+    """The floors and ceilings of a charge while they are read."""
+
+    per_row: bool = False
+    whole: dict[syntax.BoundKind, Bound] = field(default_factory=dict)
+    period: dict[syntax.BoundKind, Bound] = field(default_factory=dict)
+
+
+def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -> Charge | None:
+    """A charge, or None with findings. `charges` are the names of the plan's charges."""
+    if node.name.text in RESERVED_LINES:
+        reserved_line(scope, node.name)
+        return None
+    if not _is_built(scope, node):
+        return None
+    origin = _origin(scope, node, charges)
+    if origin is None:
+        return None
+    keys = resolve_by(scope, node.by, origin.fields)
+    if keys is None:
+        return None
+    priced = Priced(origin.unit, origin.is_money, origin.words)
+    mode = None if node.mode is None else MODES[node.mode]
+    prices = _prices(scope, node, keys, priced, mode)
+    bounds = _bounds(scope, node, isinstance(origin.source, OfEach))
+    when = resolve_when(scope, node.when, Subject(None))
+    if prices is None or bounds is None or len(when) != len(node.when):
+        return None
+    columns, declared, rows = prices
+    free = _free(scope, node, origin)
+    rounding = _event_rounding(scope, node, origin)
+    return Charge(
+        name=node.name.text,
+        labels=_labels(scope, node, origin),
+        span=node.name.span,
+        place=scope.place(node),
+        text=scope.first_line(node),
+        source=origin.source,
+        unit=origin.unit,
+        unit_text="" if origin.unit is None else origin.unit.name,
+        mode=mode or Mode.GRADUATED,
+        columns=columns,
+        rows=rows,
+        first_match=node.first_match,
+        declared=declared,
+        bounds_per_row=bounds.per_row,
+        minimum=bounds.whole.get(syntax.BoundKind.MINIMUM),
+        cap=bounds.whole.get(syntax.BoundKind.CAP),
+        period_minimum=bounds.period.get(syntax.BoundKind.MINIMUM),
+        period_cap=bounds.period.get(syntax.BoundKind.CAP),
+        free_events=free[0],
+        free_quantity=free[1],
+        free_text=free[2],
+        round_event=rounding,
+        when=when,
+        because=because(node.annotations),
+        citation=citation(node.annotations),
+    )
+
+
+def reserved_line(scope: Scope, name: syntax.Name) -> None:
+    """Note a line with a name that the language keeps for itself."""
+    scope.report(
+        "RB2003",
+        f"`{name.text}` is a reserved name, so no line can be called so",
+        name,
+        "reserved",
+        f"call it `{name.text}_line`, say",
+    )
+
+
+def _labels(scope: Scope, node: syntax.Charge, origin: Origin) -> Labels:
+    labels = scope.labels(node.name.text, node.label, node.annotations)
+    if isinstance(origin.source, OfMeter):
+        # A charge speaks its meter's other languages, unless it has labels of its own.
+        meter = scope.meters[origin.source.meter]
+        return Labels(labels.default, {**meter.labels.by_language, **labels.by_language})
+    return labels
+
+
+def _is_built(scope: Scope, node: syntax.Charge) -> bool:
+    unbuilt = []
+    if node.pooling is not None:
+        unbuilt.append(f"`{node.pooling.value}`")
+    if node.counted is not None:
+        unbuilt.append(f"`{node.counted.value}`")
+    if node.prorated:
+        unbuilt.append("a charge that is `prorated by day`")
+    for what in unbuilt:
+        scope.not_built(what, node.name)
+    if isinstance(node.prices, syntax.PricesFrom):
+        scope.not_built("prices from a file", node.prices)
+        return False
+    return not unbuilt
+
+
+def _origin(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -> Origin | None:
+    match node.source:
+        case None:
+            return _of_meter(scope, node.name, of_name=True)
+        case syntax.MeterSource(meter):
+            return _of_meter(scope, meter, of_name=False)
+        case syntax.AttributeSource(attribute):
+            return _of_attribute(scope, attribute)
+        case syntax.AmountSource(lines):
+            unknown = [line for line in lines if line.text not in charges]
+            for line in unknown:
+                scope.unknown(line, line.text, "charge", sorted(charges))
+            if unknown:
+                return None
+            names = tuple(line.text for line in lines)
+            unit = money_unit(scope)
+            return Origin(OfAmount(names), unit, True, None, f"the amount of {', '.join(names)}")
+        case syntax.EachSource():
+            return _of_each(scope, node.source)
+        case _:
+            assert_never(node.source)
+
+
+def _of_meter(scope: Scope, name: syntax.Name, *, of_name: bool) -> Origin | None:
+    meter = scope.meters.get(name.text)
+    if meter is None:
+        if of_name and scope.meters:
+            scope.unknown(name, name.text, "meter", scope.meters)
+        else:
+            scope.look_up(scope.meters, name, "meter")
+        return None
+    event = scope.events[meter.event]
+    unit = None if meter.unit == COUNT else meter.unit
+    fields = {item.name: item for item in event.fields}
+    return Origin(OfMeter(name.text), unit, _is_money(unit), fields, f"meter {name.text}")
+
+
+def _is_money(unit: Unit | None) -> bool:
+    return unit is not None and any(base.startswith("money ") for base, _ in unit.dimension)
+
+
+def _of_attribute(scope: Scope, node: syntax.AccountField) -> Origin | None:
+    schema = scope.look_up(scope.attributes, node.name, "attribute")
+    if schema is None:
+        return None
+    words = f"account.{schema.name}"
+    match schema.kind:
+        case FieldKind.NUMBER:
+            return Origin(OfAttribute(schema.name), schema.unit, False, None, words)
+        case FieldKind.MONEY:
+            return Origin(OfAttribute(schema.name), money_unit(scope), True, None, words)
+        case _:
+            scope.report("RB2104", f"`{words}` is {type_words(schema)}, not a number", node, "cannot be priced")
+            return None
+
+
+def _of_each(scope: Scope, node: syntax.EachSource) -> Origin | None:
+    found = _event_and_field(scope, node.event)
+    if found is None:
+        return None
+    event, schema = found
+    where = None
+    if node.where is not None:
+        where = resolve_condition(scope, node.where, event_subject(scope, event.name))
+        if where is None:
+            return None
+    fields = {item.name: item for item in event.fields}
+    if schema is None:
+        return Origin(OfEach(event.name, None, where=where), None, False, fields, f"each {event.name}")
+    words = f"each {event.name}.{schema.name}"
+    if schema.kind is FieldKind.MONEY:
+        return Origin(OfEach(event.name, schema.name, where=where), money_unit(scope), True, fields, words)
+    if schema.kind is not FieldKind.NUMBER:
+        scope.report("RB2104", f"`{schema.name}` is {type_words(schema)}, not a number", node.event, "cannot be priced")
+        return None
+    lasting = event.lasting == schema.name
+    second = scope.units.find("s")
+    assert second is not None
+    seconds = schema.unit.scale / second.scale if lasting and schema.unit is not None else Fraction(1)
+    source = OfEach(event.name, schema.name, where=where, lasting=lasting, seconds=seconds)
+    return Origin(source, schema.unit, False, fields, words)
+
+
+def _event_and_field(scope: Scope, name: syntax.EventName) -> tuple[EventSchema, FieldSchema | None] | None:
+    """`each call.duration`: the longest declared event that the dotted text begins with, and the field after it."""
+    if name.text in scope.events:
+        return scope.events[name.text], None
+    head, _, tail = name.text.rpartition(".")
+    if head in scope.events:
+        event = scope.events[head]
+        for item in event.fields:
+            if item.name == tail:
+                return event, item
+        scope.unknown(name, tail, f"field of {head}", [item.name for item in event.fields])
+        return None
+    scope.unknown(name, name.text, "event", scope.events)
+    return None
+
+
+def _prices(
+    scope: Scope, node: syntax.Charge, keys: tuple[KeyField, ...], priced: Priced, mode: Mode | None
+) -> tuple[tuple[Column, ...], Declared, tuple[Row, ...]] | None:
+    match node.prices:
+        case None:
+            scope.report(
+                "RB2207", f"charge `{node.name.text}` has no price", node.name, "costs what?", "write `at …` or `free`"
+            )
+            return None
+        case syntax.Table():
+            found = resolve_table(scope, node.prices, keys, priced, mode)
+            if found is None:
+                return None
+            order, rows = found
+            return _columns(order), _declared(order), rows
+        case syntax.BandList(written):
+            if mode is None:
+                scope.report(
+                    "RB1102",
+                    "these bands need a mode",
+                    node.name,
+                    "how are its bands read?",
+                    f"write `charge {node.name.text} graduated:` for each band at its own rate",
+                    f"write `charge {node.name.text} volume:` for the whole quantity at the rate of its band",
+                )
+                return None
+            bands = resolve_bands(scope, [(band.head, band.price) for band in written], priced, mode)
+        case syntax.PricesFrom():
+            return None
+        case price:
+            if mode is not None:
+                scope.report("RB1115", f"`{mode.value}` needs bands, and this charge has one price", price, "no bands")
+                return None
+            resolved = resolve_price(scope, price, priced, Mode.GRADUATED)
+            bands = None if resolved is None else (Band(price.span, "", None, resolved),)
+    if bands is None:
+        return None
+    return _columns(keys), _declared(keys), (Row(node.prices.span, tuple(KeyAny() for _ in keys), bands),)
+
+
+def _columns(keys: tuple[KeyField, ...]) -> tuple[Column, ...]:
+    return tuple(key.column for key in keys)
+
+
+def _declared(keys: tuple[KeyField, ...]) -> Declared:
+    return tuple(declared_values(key) for key in keys)
+
+
+def _bounds(scope: Scope, node: syntax.Charge, is_each: bool) -> Bounds | None:
+    found = Bounds()
+    sound = True
+    for item in node.bounds:
+        resolved = bound(scope, item)
+        if resolved is None:
+            sound = False
+            continue
+        if item.scope is syntax.BoundScope.PER_PERIOD and not is_each:
+            scope.report("RB2403", "`per period` belongs to a charge on each event", item, "", "leave it out")
+            sound = False
+            continue
+        target = found.period if item.scope is syntax.BoundScope.PER_PERIOD else found.whole
+        if item.kind in target:
+            scope.report("RB1113", f"this charge has two of `{item.kind.value}`", item, "", "keep one")
+            sound = False
+            continue
+        target[item.kind] = resolved
+        found.per_row = found.per_row or item.scope is syntax.BoundScope.PER_ROW
+    for table in (found.whole, found.period):
+        check_bounds(scope, table.get(syntax.BoundKind.MINIMUM), table.get(syntax.BoundKind.CAP))
+    return found if sound else None
+
+
+def _free(scope: Scope, node: syntax.Charge, origin: Origin) -> tuple[int, Fraction, str]:
+    events, quantity, text = 0, Fraction(0), ""
+    for item in node.includes:
+        text = scope.text(item)
+        if not isinstance(origin.source, OfEach):
+            scope.report(
+                "RB2403",
+                "inside a charge, `include` belongs to a charge on each event",
+                item,
+                "",
+                "write `include N of METER` in the plan",
+            )
+            continue
+        match item.amount:
+            case syntax.Number():
+                if item.amount.value.denominator != 1 or item.amount.value < 0:
+                    scope.report("RB2103", "a number of events is whole", item.amount, "")
+                else:
+                    events = int(item.amount.value)
+            case syntax.Money():
+                if not origin.is_money:
+                    scope.report("RB2101", f"{origin.words} is not money", item.amount, "money", "include events")
+                    continue
+                quantity = scope.money_value(item.amount) or Fraction(0)
+            case _:
+                assert_never(item.amount)
+    return events, quantity, text
+
+
+def _event_rounding(scope: Scope, node: syntax.Charge, origin: Origin) -> LineRounding | None:
+    if node.round_event is None:
+        return None
+    if not isinstance(origin.source, OfEach):
+        scope.report("RB2403", "`round each event` belongs to a charge on each event", node.round_event, "")
+        return None
+    return money_rounding(scope, node.round_event.rounding)

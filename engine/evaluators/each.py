@@ -1,0 +1,252 @@
+"""Charges that rate every event on its own and then add: payments, calls, rides.
+
+Bands, steps and `once` belong to the event. Events that come out alike stand as one step with their count, so that a
+derivation stays readable however many events there are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from ..condition import EventFacts, holds
+from ..derivation import Role, Step, given, product, rounded, total
+from ..dispatch import Branch, Tree
+from ..period import Period
+from ..plan import Charge, OfEach
+from ..schedule import Mode, Schedule, band_of, fitting
+from ..statement import Line, LineKind
+from ..usage import UsageEvent
+from ..window import intervals
+from .charges import Portion, Priced, bounded, plain, priced_parts, round_line, settle
+from .situation import Readings
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part `[start, end)` of an event's quantity at the prices of one row."""
+
+    row: int
+    start: Fraction
+    end: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What decides an event's price: equal outcomes cost the same. `freed` is what `include` takes off its front."""
+
+    pieces: tuple[Piece, ...]
+    quantity: Fraction
+    freed: Fraction
+    free: bool = False
+
+
+def price_each(charge: Charge, readings: Readings) -> Priced:
+    """The one line of an `each` charge."""
+    assert isinstance(charge.source, OfEach)
+    situation = readings.situation
+    money = situation.program.money.currency.code
+    counts: dict[Outcome, int] = {}
+    for outcome in _outcomes(charge, charge.source, readings):
+        counts[outcome] = counts.get(outcome, 0) + 1
+    parts: list[Step] = []
+    portions: list[Portion] = []
+    for outcome, count in counts.items():
+        step, own = _price_event(charge, readings, outcome)
+        times = given(Role.PART, Fraction(count), "events" if count != 1 else "event")
+        parts.append(product(Role.EVENT, (times, step), f"{plain(outcome.quantity)} {charge.unit}".rstrip(), money))
+        portions.extend(Portion(portion.quantity * count, portion.unit_price) for portion in own)
+    amount = total(Role.AMOUNT, tuple(parts), unit=money)
+    amount = bounded(amount, charge.period_minimum, charge.period_cap, situation)
+    quantity = sum((outcome.quantity * count for outcome, count in counts.items()), Fraction(0))
+    events = sum(counts.values())
+    line = Line(
+        id=charge.name,
+        kind=LineKind.CHARGE,
+        labels=charge.labels,
+        amount=situation.program.money.round(amount.value, situation.program.line_rounding),
+        derivation=round_line(situation, amount),
+        place=charge.place,
+        quantity=quantity,
+        unit=charge.unit,
+        because=charge.because,
+        source=charge.citation,
+        quantity_derivation=given(
+            Role.METER, quantity, f"{events:,} event{'' if events == 1 else 's'}", charge.unit, place=charge.place
+        ),
+    )
+    return Priced(line, charge, (), tuple(portions))
+
+
+def _outcomes(charge: Charge, source: OfEach, readings: Readings) -> list[Outcome]:
+    covered = readings.situation.covered
+    cuts = _cuts(charge, readings) if source.lasting else []
+    free_events, free_quantity = charge.free_events, charge.free_quantity
+    found = []
+    for event in readings.situation.events:
+        if event.event != source.event or not covered.contains(event.time):
+            continue
+        if source.where is not None and not holds(source.where, EventFacts(event.fields)):
+            continue
+        quantity = _quantity(source, event)
+        if quantity is None or (source.lasting and quantity <= 0):
+            continue
+        quantity = max(quantity, Fraction(0))
+        pieces = _pieces(charge, source, readings, event, quantity, cuts)
+        free = free_events > 0
+        free_events -= free
+        freed = min(free_quantity, quantity)
+        free_quantity -= freed
+        found.append(Outcome(pieces, quantity, freed, free))
+    return found
+
+
+def _quantity(source: OfEach, event: UsageEvent) -> Fraction | None:
+    if source.field is None:
+        return Fraction(1)
+    value = event.fields.get(source.field)
+    if value is None:
+        return None
+    assert isinstance(value, Decimal), "the resolver lets only numbers be priced"
+    return Fraction(value) * source.factor
+
+
+def _price_event(charge: Charge, readings: Readings, outcome: Outcome) -> tuple[Step, list[Portion]]:
+    situation = readings.situation
+    money = situation.program.money.currency.code
+    if outcome.free or (outcome.freed and outcome.freed == outcome.quantity):
+        return given(Role.INCLUDED, Fraction(0), charge.free_text, money, place=charge.place), []
+    parts: list[Step] = []
+    portions: list[Portion] = []
+    for piece in outcome.pieces:
+        # What is included comes off before the bands: the rest begins at the foot of the ladder.
+        end = piece.end - outcome.freed
+        start = max(piece.start - outcome.freed, Fraction(0))
+        if end < start or (end == start and piece.end > piece.start):
+            continue
+        schedule = settle(charge.rows[piece.row].schedule, readings)
+        steps, own = priced_parts(situation, charge, schedule, end, start, outcome.quantity - outcome.freed)
+        parts.extend(steps)
+        portions.extend(own)
+    row = charge.rows[outcome.pieces[0].row]
+    amount = total(Role.AMOUNT, tuple(parts), unit=money)
+    amount = bounded(amount, row.minimum or charge.minimum, row.cap or charge.cap, situation)
+    if charge.round_event is not None:
+        size, mode = charge.round_event.size, charge.round_event.mode
+        amount = rounded(Role.ROUNDING, amount, size, mode, f"each event rounded {mode.value}")
+    return amount, portions
+
+
+def _pieces(
+    charge: Charge,
+    source: OfEach,
+    readings: Readings,
+    event: UsageEvent,
+    quantity: Fraction,
+    cuts: list[datetime],
+) -> tuple[Piece, ...]:
+    if not cuts:
+        row, _ = readings.row_of(charge, event.fields, lambda window: readings.in_window(window, event))
+        return (Piece(row, Fraction(0), quantity),)
+    pieces: list[Piece] = []
+    position = Fraction(0)
+    while position < quantity:
+        now = event.time + _duration(position * source.seconds)
+        row, _ = readings.row_of(charge, event.fields, _membership(readings, now))
+        end = _end_of_piece(charge, readings, row, position, quantity, _next_cut(event, source, cuts, now))
+        if pieces and pieces[-1].row == row:
+            pieces[-1] = Piece(row, pieces[-1].start, end)
+        else:
+            pieces.append(Piece(row, position, end))
+        position = end
+    return tuple(pieces)
+
+
+def _membership(readings: Readings, now: datetime) -> Callable[[str], bool]:
+    probe = UsageEvent("", "", now, {})
+    return lambda window: readings.in_window(window, probe)
+
+
+def _end_of_piece(
+    charge: Charge, readings: Readings, row: int, position: Fraction, quantity: Fraction, edge: Fraction | None
+) -> Fraction:
+    """Where the row stops pricing: at the window's edge, moved to the end of a step that has begun there."""
+    if edge is None or edge >= quantity:
+        return quantity
+    schedule = settle(charge.rows[row].schedule, readings)
+    while True:
+        finer, begun = fitting(schedule, position)
+        band = finer.bands[_band_at(finer, begun, quantity)]
+        upper = quantity if band.upper is None else min(quantity, Fraction(band.upper, finer.quantity_scale))
+        if upper <= edge and upper < quantity:
+            position = upper
+            continue
+        if band.step is None:
+            return edge
+        step = Fraction(band.step, finer.quantity_scale)
+        steps = -(-(edge - position) // step)
+        return min(position + steps * step, quantity)
+
+
+def _band_at(schedule: Schedule, begun: int, quantity: Fraction) -> int:
+    """The band that prices what comes next after `begun` of a quantity."""
+    if schedule.mode is not Mode.GRADUATED:
+        return band_of(*fitting(schedule, quantity))
+    for index, band in enumerate(schedule.bands):
+        if band.upper is None or begun < band.upper:
+            return index
+    raise AssertionError("the last band of a schedule is open")
+
+
+def _next_cut(event: UsageEvent, source: OfEach, cuts: list[datetime], now: datetime) -> Fraction | None:
+    """The next edge of a window after an instant, as a position inside the event."""
+    index = bisect_right(cuts, now)
+    if index == len(cuts):
+        return None
+    microseconds = (cuts[index] - event.time) // timedelta(microseconds=1)
+    return Fraction(microseconds, 1_000_000) / source.seconds
+
+
+def _duration(seconds: Fraction) -> timedelta:
+    return timedelta(microseconds=int(seconds * 1_000_000))
+
+
+def _cuts(charge: Charge, readings: Readings) -> list[datetime]:
+    """The edges of the windows that a charge's table names, from the period's start to the last event's end."""
+    names = sorted(_windows(charge.tree))
+    situation = readings.situation
+    source = charge.source
+    assert isinstance(source, OfEach)
+    ends = [
+        event.time + _duration((_quantity(source, event) or Fraction(0)) * source.seconds)
+        for event in situation.events
+        if event.event == source.event and situation.covered.contains(event.time)
+    ]
+    if not names or not ends:
+        return []
+    reach = Period(situation.covered.start, max([situation.covered.end, *ends]))
+    edges = {
+        edge
+        for name in names
+        for interval in intervals(situation.program.windows[name], reach, situation.zone)
+        for edge in (interval.start, interval.end)
+    }
+    return sorted(edges)
+
+
+def _windows(tree: Tree) -> set[str]:
+    if not isinstance(tree, Branch):
+        return set()
+    found = {name for name, _ in tree.windows}
+    below = [
+        *tree.values.values(),
+        *(case.tree for case in tree.ranges),
+        *tree.prefixes.values(),
+        *(branch for _, branch in tree.windows),
+        *([] if tree.otherwise is None else [tree.otherwise]),
+    ]
+    return found.union(*(_windows(branch) for branch in below))

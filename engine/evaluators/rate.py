@@ -1,0 +1,203 @@
+"""Rating: a program, a subscription and its usage to a statement. This is what a ruleset means.
+
+The order of application is one for every ruleset and stands here, in `_statement`: included units and charges, fees,
+line rounding, discounts, offers, penalties, plan minimum, plan cap, taxes, total, prepaid cards, due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from ...diagnostics import Diagnostic
+from ..condition import Missing
+from ..period import DateRange, billing_period, time_zone
+from ..plan import BoundKind, Charge, Fee, OfEach, Plan, PolicyKind, Program
+from ..statement import LineKind, NotApplied, Statement
+from ..usage import AccountUsage, Subscription
+from .charges import Allowance, Priced, allowances, price_charge
+from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
+from .each import price_each
+from .fees import price_fee
+from .meter import in_order
+from .policies import Ledger, apply_policies
+from .reasons import why_not
+from .situation import PeriodFacts, Readings, Refused, Situation
+
+
+def plan_on(program: Program, name: str, day: date) -> Plan | None:
+    """The version of a plan that is in force on a day."""
+    return next((plan for plan in program.plans[name] if plan.in_force(day)), None)
+
+
+def rate(
+    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange
+) -> Statement | Diagnostic:
+    """The statement of a subscription for one whole billing period, or why there can be none.
+
+    `usage` may hold events of other periods; those before it are read where a level or an included quantity reaches
+    back, all others are passed over.
+    """
+    try:
+        return _statement(_situation(program, subscription, usage, period))
+    except Refused as refused:
+        return refused.finding
+
+
+def billing_periods_of(
+    program: Program, subscription: Subscription, within: DateRange
+) -> Iterator[DateRange | Diagnostic]:
+    """The billing periods that a subscription is rated for when `within` is asked for.
+
+    They are those that begin inside it, or with the subscription inside it. A range that is only a part of a billing
+    period gives a finding.
+    """
+    day = max(within.start, subscription.start)
+    end = within.end if subscription.end is None else min(within.end, subscription.end)
+    while day < end:
+        plan = plan_on(program, subscription.plan, day)
+        if plan is None:
+            yield _no_version(program, subscription, day)
+            return
+        period = billing_period(plan.billing, day, subscription.start)
+        if day == within.start and (period.start < within.start or (period.end > within.end)):
+            if _is_part(period, within):
+                yield _part_of_period(subscription, plan, within, period)
+                return
+            day = period.end
+            continue
+        yield period
+        day = period.end
+
+
+def _is_part(period: DateRange, within: DateRange) -> bool:
+    return period.start <= within.start and within.end <= period.end and period != within
+
+
+def _no_version(program: Program, subscription: Subscription, day: date) -> Diagnostic:
+    versions = program.plans[subscription.plan]
+    known = ", ".join(_dates(plan) for plan in versions)
+    return Diagnostic(
+        "RB4004",
+        f"no version of plan {subscription.plan} is in force on {day}; it is priced {known}",
+        hints=("rate a period that a version covers", "give a version of the plan an earlier `from` date"),
+        place=f"account {subscription.account}",
+    )
+
+
+def _dates(plan: Plan) -> str:
+    start = "always" if plan.start is None else f"from {plan.start}"
+    return start if plan.end is None else f"{start} before {plan.end}"
+
+
+def _part_of_period(subscription: Subscription, plan: Plan, within: DateRange, period: DateRange) -> Diagnostic:
+    return Diagnostic(
+        "RB4007",
+        f"plan {plan.name} has no billing period that begins and ends inside {within.start} to {within.end}: "
+        f"its period is {period.start} to {period.end}",
+        hints=("ask for a period that contains the whole billing period",),
+        place=f"account {subscription.account}",
+    )
+
+
+def _situation(program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange) -> Situation:
+    zone = time_zone(program.zone)
+    assert isinstance(zone, ZoneInfo), "the resolver lets only known zones through"
+    day = max(period.start, subscription.start)
+    plan = plan_on(program, subscription.plan, day)
+    if plan is None:
+        raise Refused(_no_version(program, subscription, day))
+    last = period.end if subscription.end is None else min(period.end, subscription.end)
+    covered = DateRange(day, max(last, day))
+    return Situation(
+        program=program,
+        plan=plan,
+        subscription=subscription,
+        events=tuple(in_order(usage.events)),
+        quantities=usage.quantities,
+        days=period,
+        covered_days=covered,
+        zone=zone,
+    )
+
+
+def _statement(situation: Situation) -> Statement:
+    readings = Readings(situation)
+    amounts: dict[str, Fraction] = {}
+    facts = PeriodFacts(readings, amounts)
+    ledger = Ledger([], [], [])
+    _put_charges(ledger, readings, facts, amounts)
+    _put_fees(ledger, readings, facts, amounts)
+    ledger.left = [item.line.amount for item in ledger.priced]
+    ledger.lines = [item.line for item in ledger.priced]
+    for kind in PolicyKind:
+        apply_policies(kind, ledger, readings, facts)
+    apply_bounds(BoundKind.MINIMUM, ledger, readings)
+    apply_bounds(BoundKind.CAP, ledger, readings)
+    tax_shares = apply_taxes(ledger, readings, facts)
+    apply_total_rounding(ledger, situation)
+    apply_cards(ledger, tax_shares, situation)
+    return _closed(ledger, situation)
+
+
+def _put_charges(ledger: Ledger, readings: Readings, facts: PeriodFacts, amounts: dict[str, Fraction]) -> None:
+    held = allowances(readings.situation)
+    for charge in readings.situation.plan.charges:
+        if not _stands(charge, LineKind.CHARGE, ledger, readings, facts):
+            continue
+        priced = _priced(charge, readings, held, amounts)
+        money = readings.situation.program.money
+        amounts[charge.name] = sum((money.fraction(item.line.amount) for item in priced), Fraction(0))
+        ledger.priced.extend(priced)
+
+
+def _priced(
+    charge: Charge, readings: Readings, held: Iterable[Allowance], amounts: dict[str, Fraction]
+) -> list[Priced]:
+    if isinstance(charge.source, OfEach):
+        return [price_each(charge, readings)]
+    return price_charge(charge, readings, list(held), amounts)
+
+
+def _put_fees(ledger: Ledger, readings: Readings, facts: PeriodFacts, amounts: dict[str, Fraction]) -> None:
+    for fee in readings.situation.plan.fees:
+        if not _stands(fee, LineKind.FEE, ledger, readings, facts):
+            continue
+        priced = price_fee(fee, readings)
+        if priced is not None:
+            amounts[fee.name] = readings.situation.program.money.fraction(priced.line.amount)
+            ledger.priced.append(priced)
+
+
+def _stands(rule: Charge | Fee, kind: LineKind, ledger: Ledger, readings: Readings, facts: PeriodFacts) -> bool:
+    try:
+        reason = why_not(rule.when, facts)
+    except Missing as missing:
+        raise readings.missing(missing.attribute, rule.name) from None
+    if reason is not None:
+        ledger.not_applied.append(NotApplied(rule.name, kind, rule.labels, reason, rule.place))
+    return reason is None
+
+
+def _closed(ledger: Ledger, situation: Situation) -> Statement:
+    program = situation.program
+    total = sum(line.amount for line in ledger.lines if line.is_added)
+    prepaid = sum(line.amount for line in ledger.lines if line.kind is LineKind.PREPAID)
+    bounds = situation.days.period(situation.zone)
+    return Statement(
+        ruleset=program.name,
+        ruleset_hash=program.hash,
+        account=situation.subscription.account,
+        plan=situation.plan.name,
+        plan_labels=situation.plan.labels,
+        start=bounds.start.astimezone(situation.zone),
+        end=bounds.end.astimezone(situation.zone),
+        money=program.money,
+        lines=tuple(ledger.lines),
+        not_applied=tuple(ledger.not_applied),
+        total=total,
+        due=total + prepaid,
+        ruleset_labels=program.labels,
+    )

@@ -1,0 +1,17 @@
+"""From productions to nodes: a function for each rule of the grammar, grouped as the language is."""
+
+from __future__ import annotations
+
+from . import conditions, facts, leaves, plans, policies, prices
+from .build import Action, Build
+
+__all__ = ["ACTIONS", "Build"]
+
+ACTIONS: dict[str, Action] = {
+    **leaves.ACTIONS,
+    **facts.ACTIONS,
+    **conditions.ACTIONS,
+    **prices.ACTIONS,
+    **plans.ACTIONS,
+    **policies.ACTIONS,
+}

@@ -1,0 +1,408 @@
+"""The header, units, accounts, events, meters and windows: from productions to nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...diagnostics import Diagnostic, Span
+from .. import syntax as s
+from .build import Action, Build, Part, constant, every, first, named, part, refuse_repeats, value_of
+from .leaves import annotations, text_of
+
+# Header and declarations of one line
+
+
+def _rounding(span: Span, parts: Sequence[Any]) -> s.RoundMoney:
+    return s.RoundMoney(span=span, unit=first(parts, s.Money), mode=first(parts, s.RoundingMode))
+
+
+def _round(kind: str) -> Action:
+    return lambda _, parts, span: Part(kind, span, _rounding(span, parts))
+
+
+def _time_zone(_: Build, parts: list[Any], span: Span) -> Part:
+    written: str = parts[0]
+    place = Span(span.file, span.end - len(written), span.end)
+    return Part("time_zone", span, text_of(place, written if written[0] in '"＂' else f'"{written}"'))
+
+
+def _header(build: Build, parts: list[Any], span: Span) -> s.Header:
+    for kind, what in (
+        ("currency", "the currency"),
+        ("time_zone", "the time zone"),
+        ("round_line", "`round each line`"),
+        ("round_total", "`round total`"),
+    ):
+        refuse_repeats(build, parts, kind, what)
+    return s.Header(
+        span=span,
+        name=parts[0],
+        label=first(parts, s.Text),
+        currency=value_of(parts, "currency"),
+        time_zone=value_of(parts, "time_zone"),
+        round_line=value_of(parts, "round_line"),
+        round_total=value_of(parts, "round_total"),
+        annotations=annotations(build, parts),
+    )
+
+
+def _unit(build: Build, parts: list[Any], span: Span) -> s.UnitDeclaration:
+    return s.UnitDeclaration(
+        span=span, name=parts[0], multiple=first(parts, s.Quantity), annotations=annotations(build, parts)
+    )
+
+
+# Fields
+
+
+def _field(build: Build, parts: list[Any], span: Span) -> s.Field:
+    kind = first(parts[1:], (s.NumberType, s.MoneyType, s.TextType, s.DateType, s.YesNoType))
+    choices = tuple(item for item in parts[1:] if isinstance(item, s.Name | s.Text))
+    if kind is None:
+        whole = choices[0].span.to(choices[-1].span)
+        typed: s.FieldType = s.OneOfType(span=whole, values=choices)
+    else:
+        typed = kind
+    return s.Field(
+        span=span,
+        name=parts[0],
+        type=typed,
+        optional=named(parts, "optional") is not None,
+        default=value_of(parts, "default"),
+        annotations=annotations(build, parts),
+    )
+
+
+def _account(_: Build, parts: list[Any], span: Span) -> s.AccountDeclaration:
+    return s.AccountDeclaration(span=span, fields=every(parts, s.Field))
+
+
+def _event(build: Build, parts: list[Any], span: Span) -> s.EventDeclaration:
+    return s.EventDeclaration(
+        span=span,
+        name=parts[0],
+        lasting=value_of(parts, "lasting"),
+        fields=every(parts, s.Field),
+        annotations=annotations(build, parts),
+    )
+
+
+# Meters
+
+
+def _aggregation(_: Build, parts: list[Any], span: Span) -> s.Aggregation:
+    return s.Aggregation(span=span, kind=s.AggregationKind(parts[0]))
+
+
+def _long(kind: s.AggregationKind) -> Action:
+    def make(_: Build, parts: list[Any], span: Span) -> s.Aggregation:
+        return s.Aggregation(span=span, kind=kind, rank=parts[0][:-2] if parts else "")
+
+    return make
+
+
+def _word(file: str, start: int, kind: s.AggregationKind) -> s.Aggregation:
+    return s.Aggregation(span=Span(file, start, start + len(kind.value)), kind=kind)
+
+
+def _level(kind: s.LevelKind) -> Action:
+    def make(_: Build, parts: list[Any], span: Span) -> s.Level:
+        return s.Level(span=span, kind=kind, field=parts[0], per=value_of(parts, "level_per"))
+
+    return make
+
+
+def _inner(kind: s.AggregationKind | None) -> Action:
+    def make(build: Build, parts: list[Any], span: Span) -> Part:
+        if kind is not None:
+            aggregation = _word(build.file, span.start, kind)
+        elif isinstance(parts[0], str):
+            aggregation = _word(build.file, span.start, s.AggregationKind(parts[0]))
+        else:
+            aggregation = parts[0]
+        node = s.InnerAggregation(
+            span=span,
+            aggregation=aggregation,
+            field=first(parts, s.Name),
+            level=first(parts, s.Level),
+            interval=_present(first(parts, s.Quantity)),
+            days_with_usage=named(parts, "days_with_usage") is not None,
+        )
+        return Part("inner", span, (node, first(parts, s.EventName)))
+
+    return make
+
+
+def _present(node: s.Quantity | None) -> s.Quantity:
+    if node is None:
+        raise AssertionError("the grammar promises a quantity here")
+    return node
+
+
+def _field_called(word: str) -> Action:
+    def make(build: Build, parts: list[Any], span: Span) -> Part:
+        name = s.Name(span=Span(build.file, span.start, span.start + len(word)), text=word)
+        return Part("field_of_event", span, (name, parts[0]))
+
+    return make
+
+
+def _field_measured(build: Build, parts: list[Any], span: Span) -> Part:
+    word = parts[0]
+    if isinstance(word, str):
+        word = s.Name(span=Span(build.file, span.start, span.start + len(word)), text=word)
+    return Part("field_of_event", span, (word, parts[1]))
+
+
+def _measure(kind: s.AggregationKind) -> Action:
+    def make(build: Build, parts: list[Any], span: Span) -> Part:
+        value = parts[0] if len(parts) == 2 else None
+        return Part("measure", span, (_word(build.file, span.start, kind), value, parts[-1]))
+
+    return make
+
+
+def _meter(build: Build, parts: list[Any], span: Span) -> s.Meter:
+    for kind, what in (
+        ("meter_unit", "the unit"),
+        ("rounded", "`rounded`"),
+        ("each_rounded", "`each rounded`"),
+        ("each_at_least", "`each at least`"),
+    ):
+        refuse_repeats(build, parts, kind, what)
+    aggregation, value, event = _measured(parts)
+    return s.Meter(
+        span=span,
+        name=parts[0],
+        label=first(parts[1:2], s.Text),
+        aggregation=aggregation,
+        value=value,
+        event=event,
+        where=value_of(parts, "meter_where"),
+        unit=value_of(parts, "meter_unit") or (),
+        by_day=first(parts, s.ByDay),
+        rounding=value_of(parts, "rounded"),
+        each_rounding=value_of(parts, "each_rounded"),
+        each_minimum=value_of(parts, "each_at_least"),
+        annotations=annotations(build, parts),
+    )
+
+
+def _measured(parts: Sequence[Any]) -> tuple[Any, Any, Any]:
+    whole = value_of(parts, "measure")
+    if whole is not None:
+        return whole  # type: ignore[no-any-return]
+    aggregation = first(parts, s.Aggregation)
+    pair = value_of(parts, "field_of_event") or value_of(parts, "inner")
+    if pair is not None:
+        return aggregation, *pair
+    level = first(parts, s.Level)
+    per = named(parts, "level_per")
+    if level is not None and per is not None:
+        level = s.Level(span=level.span, kind=level.kind, field=level.field, per=per.value)
+    return aggregation, level, first(parts, s.EventName)
+
+
+def _round_quantity(kind: str) -> Action:
+    def make(_: Build, parts: list[Any], span: Span) -> Part:
+        return Part(kind, span, s.RoundQuantity(span=span, mode=parts[0], unit=parts[1]))
+
+    return make
+
+
+# Windows
+
+
+def _weekdays(_: Build, parts: list[Any], span: Span) -> s.DaySpan:
+    days = [s.WEEKDAYS.index(day) for day in parts]
+    return s.DaySpan(span=span, ranges=((days[0], days[-1]),))
+
+
+def _weekdays_timed(_: Build, parts: list[Any], span: Span) -> s.DaySpan:
+    return s.DaySpan(span=span, ranges=parts[0].ranges, start=parts[1], end=parts[2])
+
+
+def _daily(_: Build, parts: list[Any], span: Span) -> s.DaySpan:
+    start, end = parts or (None, None)
+    return s.DaySpan(span=span, ranges=(), start=start, end=end)
+
+
+def _holidays(_: Build, parts: list[Any], span: Span) -> s.HolidaySpan:
+    written: str = parts[0]
+    place = Span(span.file, span.start + len("holidays of "), span.start + len("holidays of ") + len(written))
+    country = s.Name(span=place, text=written) if written.isidentifier() else text_of(place, _quoted(written))
+    return s.HolidaySpan(span=span, country=country, names=every(parts, s.Text))
+
+
+def _quoted(written: str) -> str:
+    return written if written[0] in '"＂' else f'"{written}"'
+
+
+def _months(_: Build, parts: list[Any], span: Span) -> s.MonthSpan:
+    months = [s.MONTHS.index(month) + 1 for month in parts]
+    return s.MonthSpan(span=span, first=months[0], last=months[-1])
+
+
+def _month_days(build: Build, parts: list[Any], span: Span) -> s.MonthDaySpan:
+    pairs = []
+    for month, day in zip(parts[::2], parts[1::2], strict=True):
+        number, last = s.MONTHS.index(month) + 1, 31 if month not in ("apr", "jun", "sep", "nov", "feb") else 30
+        if month == "feb":
+            last = 29
+        if not day.isdigit() or not 1 <= int(day[:9]) <= last:
+            build.report(Diagnostic("RB1105", f"there is no day {month} {day}", span))
+            day = "1"
+        pairs.append((number, int(day)))
+    return s.MonthDaySpan(span=span, first=pairs[0], last=pairs[-1])
+
+
+def _joined_and(build: Build, parts: list[Any], span: Span) -> Any:
+    for text in every(parts[1:], s.Text):
+        _add_holiday(build, [], text, text)
+        parts.remove(text)
+    return parts[0] if len(parts) == 1 else s.WindowIntersection(span=span, parts=tuple(parts))
+
+
+def _union(build: Build, parts: list[Any], span: Span) -> Any:
+    """Commas join; a list of days before one time is one span, and texts go on naming holidays."""
+    joined: list[Any] = []
+    for item in parts:
+        head = item.parts[0] if isinstance(item, s.WindowIntersection) else item
+        before = joined[-1] if joined else None
+        if isinstance(head, s.Text):
+            _add_holiday(build, joined, item, head)
+        elif isinstance(head, s.DaySpan) and isinstance(before, s.DaySpan) and _open_list(before) and head.ranges:
+            if item is not head and head.start is None:
+                _refuse_mixed_days(build, before, item)
+            merged = s.DaySpan(
+                span=before.span.to(head.span), ranges=before.ranges + head.ranges, start=head.start, end=head.end
+            )
+            joined[-1] = merged if item is head else _with_head(item, merged)
+        else:
+            joined.append(item)
+    return joined[0] if len(joined) == 1 else s.WindowUnion(span=span, parts=tuple(joined))
+
+
+def _open_list(days: s.DaySpan) -> bool:
+    return bool(days.ranges) and days.start is None
+
+
+def _with_head(item: s.WindowIntersection, head: s.WindowExpression) -> s.WindowIntersection:
+    return s.WindowIntersection(span=head.span.to(item.span), parts=(head, *item.parts[1:]))
+
+
+def _add_holiday(build: Build, joined: list[Any], item: Any, text: s.Text) -> None:
+    before = joined[-1] if joined else None
+    last = before.parts[-1] if isinstance(before, s.WindowIntersection) else before
+    if not isinstance(last, s.HolidaySpan) or not last.names:
+        build.report(
+            Diagnostic(
+                "RB1001",
+                "a text is no window",
+                text.span,
+                hints=('name holidays so: `holidays of CN named "Spring Festival"`',),
+            )
+        )
+        return
+    longer = s.HolidaySpan(span=last.span.to(text.span), country=last.country, names=(*last.names, text))
+    if isinstance(before, s.WindowIntersection):
+        parts: tuple[Any, ...] = (*before.parts[:-1], longer)
+    else:
+        parts = (longer,)
+    if item is not text:
+        parts += item.parts[1:]
+    span = parts[0].span.to(parts[-1].span)
+    joined[-1] = parts[0] if len(parts) == 1 else s.WindowIntersection(span=span, parts=parts)
+
+
+def _refuse_mixed_days(build: Build, before: s.DaySpan, item: s.WindowIntersection) -> None:
+    build.report(
+        Diagnostic(
+            "RB1001",
+            "it is not clear whether `and` is meant for all of these days or only for the last",
+            before.span.to(item.span),
+            hints=(
+                "for all of them: declare the days as a window of their own and name it here",
+                "for the last only: write it first",
+            ),
+        )
+    )
+
+
+def _except(_: Build, parts: list[Any], span: Span) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    removed: list[Any] = []
+    for item in parts[1:]:
+        removed.extend(item.parts if isinstance(item, s.WindowUnion) else (item,))
+    place = removed[0].span.to(removed[-1].span)
+    taken = removed[0] if len(removed) == 1 else s.WindowUnion(span=place, parts=tuple(removed))
+    return s.WindowDifference(span=span, whole=parts[0], removed=taken)
+
+
+def _window(build: Build, parts: list[Any], span: Span) -> s.WindowDeclaration:
+    label = parts[1] if isinstance(parts[1], s.Text) else None
+    expression = parts[2] if label else parts[1]
+    return s.WindowDeclaration(
+        span=span, name=parts[0], label=label, expression=expression, annotations=annotations(build, parts)
+    )
+
+
+ACTIONS: dict[str, Action] = {
+    "import_": lambda _, parts, span: s.Import(span=span, path=parts[0]),
+    "currency": part("currency"),
+    "time_zone": _time_zone,
+    "round_line": _round("round_line"),
+    "round_total": _round("round_total"),
+    "header": _header,
+    "unit": _unit,
+    "account": _account,
+    "event": _event,
+    "lasting": part("lasting"),
+    "field": _field,
+    "number_type": lambda _, parts, span: s.NumberType(span=span, unit=first(parts, s.Name)),
+    "money_type": lambda _build, _parts, span: s.MoneyType(span=span),
+    "text_type": lambda _build, _parts, span: s.TextType(span=span),
+    "date_type": lambda _build, _parts, span: s.DateType(span=span),
+    "yes_no_type": lambda _build, _parts, span: s.YesNoType(span=span),
+    "optional": part("optional"),
+    "default": part("default"),
+    "aggregation": _aggregation,
+    "percentile": _long(s.AggregationKind.PERCENTILE),
+    "time_weighted_average": _long(s.AggregationKind.TIME_WEIGHTED_AVERAGE),
+    "time_integral": _long(s.AggregationKind.TIME_INTEGRAL),
+    "measure_count": _measure(s.AggregationKind.COUNT),
+    "measure_unique": _measure(s.AggregationKind.UNIQUE),
+    "field_measured": _field_measured,
+    **{f"field_called_{word}": _field_called(word) for word in ("count", "level", "running", "unique", "time")},
+    "level_of": _level(s.LevelKind.LEVEL),
+    "running_sum_of": _level(s.LevelKind.RUNNING_SUM),
+    "level_per": part("level_per"),
+    "inner": _inner(None),
+    "inner_count": _inner(s.AggregationKind.COUNT),
+    "inner_unique": _inner(s.AggregationKind.UNIQUE),
+    "days_with_usage": part("days_with_usage"),
+    "meter_where": part("meter_where"),
+    "meter_unit": lambda _, parts, span: Part("meter_unit", span, tuple(parts)),
+    "by_day_last": constant(s.ByDay.LAST),
+    "by_day_highest": constant(s.ByDay.HIGHEST),
+    "rounded": _round_quantity("rounded"),
+    "each_rounded": _round_quantity("each_rounded"),
+    "each_at_least": part("each_at_least"),
+    "meter": _meter,
+    "weekdays": _weekdays,
+    "weekdays_timed": _weekdays_timed,
+    "daily": _daily,
+    "holidays": _holidays,
+    "months": _months,
+    "month_days": _month_days,
+    "single_date": lambda _, parts, span: s.DateSpan(span=span, start=parts[0]),
+    "dates_through": lambda _, parts, span: s.DateSpan(span=span, start=parts[0], through=parts[1]),
+    "dates_before": lambda _, parts, span: s.DateSpan(span=span, start=parts[0], before=parts[1]),
+    "window_name": lambda _, parts, span: s.WindowName(span=span, name=s.Name(span=span, text=parts[0])),
+    "window_and": _joined_and,
+    "window_union": _union,
+    "window_except": _except,
+    "window": _window,
+}

@@ -1,0 +1,78 @@
+"""A statement as a table of text for a terminal of 80 columns; wide characters take two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, time
+from fractions import Fraction
+from typing import Final
+
+from ..diagnostics import display_width
+from ..engine.statement import Line, LineKind, Statement
+from ..money import approximate_text, decimal_text
+
+_WIDTH: Final = 80
+_LABEL_WIDTH_MIN: Final = 24
+_GAP: Final = 2
+
+
+def statement_table(statement: Statement) -> str:
+    """A heading, a row per line, the total and what is due. Long labels are cut, amounts never."""
+    money = statement.money
+    rows = [(_label(line), _quantity(line), money.text(line.amount)) for line in statement.lines]
+    ends = [("Total", "", money.text(statement.total)), ("Due", "", money.text(statement.due))]
+    quantity_width = max(display_width(row[1]) for row in rows + ends)
+    amount_width = max(display_width(row[2]) for row in rows + ends)
+    label_width = max(_LABEL_WIDTH_MIN, _WIDTH - quantity_width - amount_width - 2 * _GAP)
+    widths = (label_width, quantity_width, amount_width)
+    period = f"{_moment(statement.start)} to before {_moment(statement.end)}"
+    heading = f"{statement.account} on {statement.plan}, {period}, {money.currency.code}"
+    rule = "-" * (sum(widths) + 2 * _GAP)
+    body = [_row(row, widths) for row in rows] or ["(no lines)"]
+    return "\n".join([heading, rule, *body, rule, *(_row(row, widths) for row in ends)]) + "\n"
+
+
+def _label(line: Line) -> str:
+    values = ", ".join(value for _, value in line.by)
+    label = f"{line.labels.default} ({values})" if values else line.labels.default
+    return f"{label} (included)" if line.kind is LineKind.INCLUDED_TAX else label
+
+
+def _quantity(line: Line) -> str:
+    return "" if line.quantity is None else f"{_number(line.quantity)} {line.unit}".rstrip()
+
+
+def _number(value: Fraction) -> str:
+    return decimal_text(value) or f"~{approximate_text(value, 6)}"
+
+
+def _moment(moment: datetime) -> str:
+    is_midnight = moment.timetz().replace(tzinfo=None) == time()
+    return moment.date().isoformat() if is_midnight else moment.isoformat()
+
+
+def _row(cells: tuple[str, str, str], widths: tuple[int, int, int]) -> str:
+    label, quantity, amount = cells
+    gap = " " * _GAP
+    left = _cut(label, widths[0])
+    return gap.join(
+        (
+            left + " " * (widths[0] - display_width(left)),
+            " " * (widths[1] - display_width(quantity)) + quantity,
+            " " * (widths[2] - display_width(amount)) + amount,
+        )
+    )
+
+
+def _cut(text: str, width: int) -> str:
+    if display_width(text) <= width:
+        return text
+    return "".join(_prefix(text, width - 1)) + "…"
+
+
+def _prefix(text: str, width: int) -> Iterator[str]:
+    for character in text:
+        width -= display_width(character)
+        if width < 0:
+            return
+        yield character
