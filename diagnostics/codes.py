@@ -77,11 +77,11 @@ CODES = _table(
     Code("RB2101", "units that do not fit"),
     Code("RB2102", "currency that does not fit"),
     Code("RB2103", "price that is not a price for this quantity"),
-    Code("RB2104", "value of the wrong type"),
+    Code("RB2104", "decimal and binary units in one charge", warning=True),
     Code("RB2105", "value that the field does not have"),
     Code("RB2106", "event without the field"),
     Code("RB2107", "band width that is not a multiple of its block"),
-    Code("RB2108", "decimal and binary units in one charge", warning=True),
+    Code("RB2108", "value of the wrong type"),
     Code("RB2109", "aggregation that does not fit"),
     Code("RB2110", "rate too small for the rounding unit", warning=True),
     # RB22xx: bands, tables, lines
@@ -109,6 +109,7 @@ CODES = _table(
     Code("RB2404", "effect that does not fit the kind of policy"),
     Code("RB2405", "fixed amount on several lines under `best one`"),
     Code("RB2406", "policy that can never apply"),
+    Code("RB2501", "warning that cannot be allowed"),
     # RB29xx: not built yet
     Code("RB2901", "form that is not built yet"),
     # RB30xx: rows

@@ -77,3 +77,10 @@ def _public_holidays(country: str, subdivision: str | None, year: int) -> tuple[
     language = english.default_language or "en_US"
     local = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False, language=language)
     return tuple(_Holiday(day, english[day], local[day]) for day in sorted(english))
+
+
+def library_version() -> str:
+    """The version of the tables: part of a ruleset's identity where its windows ask for holidays."""
+    from importlib.metadata import version
+
+    return version("holidays")

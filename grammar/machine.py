@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from ..diagnostics import Span
-from .layout import Line
 from .builder.build import Build
+from .layout import Line
 from .tables import Rule, Tables
 
 Action: TypeAlias = Callable[[Any, list[Any], Span], Any]

@@ -15,21 +15,21 @@ import gc
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from ..diagnostics import Diagnostic, Source, Span, in_order
 from . import mistakes
-from .builder import ACTIONS, Build
+from .builder import ACTIONS, STAND_IN, Build
 from .layout import NESTING_MAX, Layout, Line, lay_out
 from .machine import Machine, Patch, StuckError
-from .syntax import Declaration, Ruleset
+from .syntax import Charge, Contract, Declaration, EventName, Name, Plan, PlanItem, Policy, Remove, Ruleset
 from .tables import load_tables
 
 BYTES_MAX = 256 * 1024
 _TRIES_MAX = 20
 _CURRENCY_LINE = re.compile(r"^[ ]+currency +([A-Z]{3}) *$", re.MULTILINE)
-_NEGATIONS = re.compile(r"(?:\bnot\b[ (]*){%d}" % (NESTING_MAX + 1))
+_NEGATIONS = re.compile(rf"(?:\bnot\b[ (]*){{{NESTING_MAX + 1}}}")
 
 
 def parse(source: Source, *, max_bytes: int = BYTES_MAX) -> tuple[Ruleset, tuple[Diagnostic, ...]]:
@@ -52,9 +52,7 @@ def parse(source: Source, *, max_bytes: int = BYTES_MAX) -> tuple[Ruleset, tuple
             for lines in layout.declarations
             if (declaration := _Attempt(build, source, layout, lines).declaration()) is not None
         )
-    tree = Ruleset(
-        span=Span(source.name, 0, len(source.text)), declarations=declarations, comments=layout.comments
-    )
+    tree = Ruleset(span=Span(source.name, 0, len(source.text)), declarations=declarations, comments=layout.comments)
     return tree, in_order(build.found)
 
 
@@ -81,13 +79,15 @@ class _Attempt:
     build: Build
     source: Source
     layout: Layout
-    lines: Sequence[Line]
+    written: Sequence[Line]
+    lines: Sequence[Line] = ()
     patches: dict[int, Patch] = field(default_factory=dict)
-    lost: bool = False
+    heads_lost: set[int] = field(default_factory=set)
 
     def declaration(self) -> Declaration | None:
         """The declaration, or None if its first line is beyond repair."""
         self.lines = self._shallow_enough()
+        self.build.mended = len(self.lines) < len(self.written)
         for _ in range(_TRIES_MAX):
             if not self.lines:
                 return None
@@ -99,12 +99,19 @@ class _Attempt:
                 if not self._mend(stuck):
                     return None
             else:
-                return None if self.lost else tree
+                if self.lines[0].start in self.heads_lost or tree is None:
+                    return None
+                return _without_stand_ins(tree) if self.heads_lost else tree
         return None
+
+    def _had_block(self, head: Line) -> bool:
+        """Whether something stood below a line as it was written; then it was left out, and that was reported."""
+        following = next((line for line in self.written if line.start > head.start), head)
+        return following.level > head.level
 
     def _shallow_enough(self) -> Sequence[Line]:
         kept: list[Line] = []
-        for line in self.lines:
+        for line in self.written:
             text = self.layout.text[line.start : line.end]
             if "(" in text or "not" in text:
                 depth = _depth(text)
@@ -124,32 +131,40 @@ class _Attempt:
     def _mend(self, stuck: StuckError) -> bool:
         """Report the slip and change what is read next time; False where nothing is left to read."""
         slip = mistakes.explain(self.build, self.source, self.layout.text, self.lines, stuck)
-        if slip.finding is not None:
+        if slip.finding.code != "RB1004" or not self._had_block(self.lines[slip.line]):
             self.build.report(slip.finding)
+        self.build.mended = True
+        if slip.patch is not None and slip.patch.start not in self.patches:
+            self.patches[slip.patch.start] = slip.patch
+            return True
         line = self.lines[slip.line]
-        patch = slip.patch
-        if patch is not None and patch.start not in self.patches:
-            self.patches[patch.start] = patch
-            return True
-        self.patches = {start: each for start, each in self.patches.items() if not line.start <= start <= line.end}
+        self.patches = {start: patch for start, patch in self.patches.items() if not line.start <= start <= line.end}
         head = mistakes.stand_in(self.layout.text, line, self.lines[slip.line + 1 :])
-        if head is not None and line.start not in self.patches and slip.line_is_head:
+        if head is not None and line.start not in self.heads_lost and slip.end - slip.line > 1:
+            self.heads_lost.add(line.start)
             self.patches[line.start] = head
-            self.lost = True
             return True
-        self.lines = [
-            *self.lines[: slip.line],
-            *_after_block(self.lines[slip.line :]),
-        ]
-        return bool(self.lines) and slip.line > 0
+        self.lines = [*self.lines[: slip.line], *self.lines[slip.end :]]
+        return slip.line > 0
 
 
-def _after_block(lines: Sequence[Line]) -> Sequence[Line]:
-    """The lines after the first one and the block below it."""
-    for index, line in enumerate(lines[1:], start=1):
-        if line.level <= lines[0].level:
-            return lines[index:]
-    return ()
+def _without_stand_ins(tree: Declaration) -> Declaration | None:
+    """The declaration without what stands in for unreadable lines; None if it is such a thing itself."""
+    if isinstance(getattr(tree, "name", None), Name | EventName) and tree.name.text == STAND_IN:  # type: ignore[union-attr]
+        return None
+    match tree:
+        case Plan():
+            return replace(tree, items=tuple(item for item in tree.items if not _stands_in(item)))
+        case Contract():
+            return replace(
+                tree, items=tuple(item for item in tree.items if isinstance(item, Remove) or not _stands_in(item.item))
+            )
+        case _:
+            return tree
+
+
+def _stands_in(item: PlanItem | Policy) -> bool:
+    return isinstance(item, Charge) and item.name.text == STAND_IN
 
 
 def _depth(text: str) -> int:

@@ -1060,6 +1060,8 @@ class Card(Node):
     valid: Term | None
     pays: tuple[Name, ...] = ()
     annotations: Annotations | None = None
+    pays_span: Span | None = field(default=None, compare=False, repr=False)
+    """Where the `pays` line stands; None where there is none."""
 
 
 # Policies

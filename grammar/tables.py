@@ -103,7 +103,7 @@ def _keep(path: Path, tables: Tables) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             json.dump(_to_json(tables), file, separators=(",", ":"))
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     except OSError:
         return
 
@@ -152,7 +152,7 @@ def compute_tables(text: str) -> Tables:
             raise NotImplementedError
 
     built = lark.Lark(text, parser="lalr", lexer=NoLexer, strict=True, start=START, maybe_placeholders=False)
-    table = built.parser.parser._parse_table  # type: ignore[attr-defined]
+    table = built.parser.parser._parse_table
     numbers = {rule: index for index, rule in enumerate(built.rules)}
     states: list[dict[str, int]] = [{} for _ in table.states]
     for state, actions in table.states.items():
@@ -182,6 +182,8 @@ def _rule(rule: Any) -> Rule:
         action = ""
     elif not rule.alias and rule.options.expand1:
         action = None
+        if len(kept) != 1 or kept[0][1]:
+            raise ValueError(f"`?{origin}` has an alternative with several parts and without a name: {rule}")
     return Rule(origin, len(rule.expansion), kept, action)
 
 

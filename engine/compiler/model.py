@@ -299,3 +299,5 @@ class Ruleset:
     promises: tuple[Promise, ...]
     allows: tuple[Allow, ...]
     costs: Mapping[str, Price] = field(default_factory=dict)
+    removed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The policies that a contract removes, by the contract's name."""

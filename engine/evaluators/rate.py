@@ -7,6 +7,7 @@ line rounding, discounts, offers, penalties, plan minimum, plan cap, taxes, tota
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from ..condition import Missing
 from ..period import DateRange, billing_period, time_zone
 from ..plan import BoundKind, Charge, Fee, OfEach, Plan, PolicyKind, Program
 from ..statement import LineKind, NotApplied, Statement
-from ..usage import AccountUsage, Subscription
+from ..usage import AccountUsage, MeteredQuantity, Subscription
 from .charges import Allowance, Priced, allowances, price_charge
 from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
 from .each import price_each
@@ -116,11 +117,18 @@ def _situation(program: Program, subscription: Subscription, usage: AccountUsage
         plan=plan,
         subscription=subscription,
         events=tuple(in_order(usage.events)),
-        quantities=usage.quantities,
+        quantities=tuple(_dated(item, period) for item in usage.quantities),
         days=period,
         covered_days=covered,
         zone=zone,
     )
+
+
+def _dated(item: MeteredQuantity, period: DateRange) -> MeteredQuantity:
+    """A quantity that says no time belongs to the period that is rated."""
+    if item.time is not None or item.period_start is not None:
+        return item
+    return replace(item, period_start=period.start)
 
 
 def _statement(situation: Situation) -> Statement:

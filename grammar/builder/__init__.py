@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import conditions, facts, leaves, plans, policies, prices
-from .build import Action, Build
+from .build import STAND_IN, Action, Build
 
-__all__ = ["ACTIONS", "Build"]
+__all__ = ["ACTIONS", "STAND_IN", "Build"]
 
 ACTIONS: dict[str, Action] = {
     **leaves.ACTIONS,

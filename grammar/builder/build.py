@@ -10,6 +10,9 @@ from ...diagnostics import Diagnostic, Label, Span
 
 T = TypeVar("T")
 
+STAND_IN = "?"
+"""The name of what stands in for a first line that could not be read; no name of a ruleset can be this."""
+
 
 @dataclass(slots=True)
 class Build:
@@ -18,6 +21,8 @@ class Build:
     file: str
     currency: str = ""
     found: list[Diagnostic] = field(default_factory=list)
+    mended: bool = False
+    """Whether lines of this declaration were left out or read otherwise; then what is missing is no new finding."""
 
     def report(self, finding: Diagnostic) -> None:
         self.found.append(finding)
@@ -45,7 +50,7 @@ def constant(value: object) -> Action:
     return lambda _build, _parts, _span: value
 
 
-def first(parts: Sequence[Any], kind: type[T] | tuple[type[T], ...]) -> T | None:
+def first(parts: Sequence[Any], kind: type[T]) -> T | None:
     """The first part of a type."""
     for item in parts:
         if isinstance(item, kind):

@@ -8,7 +8,7 @@ from typing import Any
 from ...diagnostics import Diagnostic, Span
 from .. import syntax as s
 from .build import Action, Build, Part, constant, every, first, named, part, refuse_repeats, value_of
-from .leaves import annotations, text_of
+from .leaves import annotations_of, text_of
 
 # Header and declarations of one line
 
@@ -43,13 +43,13 @@ def _header(build: Build, parts: list[Any], span: Span) -> s.Header:
         time_zone=value_of(parts, "time_zone"),
         round_line=value_of(parts, "round_line"),
         round_total=value_of(parts, "round_total"),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
 def _unit(build: Build, parts: list[Any], span: Span) -> s.UnitDeclaration:
     return s.UnitDeclaration(
-        span=span, name=parts[0], multiple=first(parts, s.Quantity), annotations=annotations(build, parts)
+        span=span, name=parts[0], multiple=first(parts, s.Quantity), annotations=annotations_of(build, parts)
     )
 
 
@@ -57,20 +57,20 @@ def _unit(build: Build, parts: list[Any], span: Span) -> s.UnitDeclaration:
 
 
 def _field(build: Build, parts: list[Any], span: Span) -> s.Field:
-    kind = first(parts[1:], (s.NumberType, s.MoneyType, s.TextType, s.DateType, s.YesNoType))
+    kinds = s.NumberType | s.MoneyType | s.TextType | s.DateType | s.YesNoType
     choices = tuple(item for item in parts[1:] if isinstance(item, s.Name | s.Text))
-    if kind is None:
-        whole = choices[0].span.to(choices[-1].span)
-        typed: s.FieldType = s.OneOfType(span=whole, values=choices)
+    typed: s.FieldType
+    if isinstance(parts[1], kinds):
+        typed = parts[1]
     else:
-        typed = kind
+        typed = s.OneOfType(span=choices[0].span.to(choices[-1].span), values=choices)
     return s.Field(
         span=span,
         name=parts[0],
         type=typed,
         optional=named(parts, "optional") is not None,
         default=value_of(parts, "default"),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -84,7 +84,7 @@ def _event(build: Build, parts: list[Any], span: Span) -> s.EventDeclaration:
         name=parts[0],
         lasting=value_of(parts, "lasting"),
         fields=every(parts, s.Field),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -171,7 +171,7 @@ def _meter(build: Build, parts: list[Any], span: Span) -> s.Meter:
         ("each_at_least", "`each at least`"),
     ):
         refuse_repeats(build, parts, kind, what)
-    aggregation, value, event = _measured(parts)
+    aggregation, value, event = value_of(parts, "measure")
     return s.Meter(
         span=span,
         name=parts[0],
@@ -185,23 +185,20 @@ def _meter(build: Build, parts: list[Any], span: Span) -> s.Meter:
         rounding=value_of(parts, "rounded"),
         each_rounding=value_of(parts, "each_rounded"),
         each_minimum=value_of(parts, "each_at_least"),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
-def _measured(parts: Sequence[Any]) -> tuple[Any, Any, Any]:
-    whole = value_of(parts, "measure")
-    if whole is not None:
-        return whole  # type: ignore[no-any-return]
-    aggregation = first(parts, s.Aggregation)
+def _measured(_: Build, parts: list[Any], span: Span) -> Part:
+    aggregation = parts[0]
     pair = value_of(parts, "field_of_event") or value_of(parts, "inner")
     if pair is not None:
-        return aggregation, *pair
-    level = first(parts, s.Level)
+        return Part("measure", span, (aggregation, *pair))
+    level, event = parts[1:3]
     per = named(parts, "level_per")
-    if level is not None and per is not None:
+    if per is not None:
         level = s.Level(span=level.span, kind=level.kind, field=level.field, per=per.value)
-    return aggregation, level, first(parts, s.EventName)
+    return Part("measure", span, (aggregation, level, event))
 
 
 def _round_quantity(kind: str) -> Action:
@@ -345,7 +342,7 @@ def _window(build: Build, parts: list[Any], span: Span) -> s.WindowDeclaration:
     label = parts[1] if isinstance(parts[1], s.Text) else None
     expression = parts[2] if label else parts[1]
     return s.WindowDeclaration(
-        span=span, name=parts[0], label=label, expression=expression, annotations=annotations(build, parts)
+        span=span, name=parts[0], label=label, expression=expression, annotations=annotations_of(build, parts)
     )
 
 
@@ -374,6 +371,7 @@ ACTIONS: dict[str, Action] = {
     "time_integral": _long(s.AggregationKind.TIME_INTEGRAL),
     "measure_count": _measure(s.AggregationKind.COUNT),
     "measure_unique": _measure(s.AggregationKind.UNIQUE),
+    "measured": _measured,
     "field_measured": _field_measured,
     **{f"field_called_{word}": _field_called(word) for word in ("count", "level", "running", "unique", "time")},
     "level_of": _level(s.LevelKind.LEVEL),

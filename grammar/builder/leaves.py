@@ -10,7 +10,7 @@ from typing import Any
 
 from ...diagnostics import Diagnostic, Span
 from .. import syntax as s
-from .build import Action, Build, Part, constant, every, first, named, part, refuse_repeats
+from .build import Action, Build, constant, every, first, named, part, refuse_repeats
 
 DIGITS_MAX = 38
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
@@ -112,9 +112,7 @@ def _time(build: Build, parts: list[Any], span: Span) -> s.Time:
     hour, minute, second = (int(number) for number in (parts[0] + ":00").split(":")[:3])
     seconds = hour * 3600 + minute * 60 + second
     if minute > 59 or second > 59 or seconds > 86400:
-        build.report(
-            Diagnostic("RB1106", f"there is no time {parts[0]}", span, hints=("times are 00:00 to 24:00",))
-        )
+        build.report(Diagnostic("RB1106", f"there is no time {parts[0]}", span, hints=("times are 00:00 to 24:00",)))
         seconds = 0
     return s.Time(span=span, seconds=seconds)
 
@@ -125,7 +123,9 @@ def _boolean(_: Build, parts: list[Any], span: Span) -> s.Boolean:
 
 def _account_field(_: Build, parts: list[Any], span: Span) -> s.AccountField:
     written = parts[0].partition(".")[2]
-    return s.AccountField(span=span, name=s.Name(span=Span(span.file, span.end - len(written), span.end), text=_nfc(written)))
+    return s.AccountField(
+        span=span, name=s.Name(span=Span(span.file, span.end - len(written), span.end), text=_nfc(written))
+    )
 
 
 def _quantity(_: Build, parts: list[Any], span: Span) -> s.Quantity:
@@ -162,7 +162,7 @@ def _local_label(_: Build, parts: list[Any], span: Span) -> s.LocalLabel:
     return s.LocalLabel(span=span, language=language, text=text)
 
 
-def annotations(build: Build, parts: Sequence[Any]) -> s.Annotations | None:
+def annotations_of(build: Build, parts: Sequence[Any]) -> s.Annotations | None:
     """The labels, `because` and `source` among the parts; None where there are none."""
     labels = every(parts, s.LocalLabel)
     because, source = named(parts, "because"), named(parts, "source")
@@ -182,12 +182,6 @@ def annotations(build: Build, parts: Sequence[Any]) -> s.Annotations | None:
         because=because.value if because else None,
         source=source.value if source else None,
     )
-
-
-def child(parts: Sequence[Any], kind: str) -> Any:
-    """The node that a named part holds."""
-    found = named(parts, kind)
-    return found.value if isinstance(found, Part) else None
 
 
 _WORDS = "name field_word choice_word measured_word operand_word source_word unit_word column_word cell_word"

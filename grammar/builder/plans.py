@@ -7,11 +7,10 @@ from typing import Any
 
 from ...diagnostics import Diagnostic, Label, Span
 from .. import syntax as s
-from .build import Action, Build, Part, constant, every, first, named, part, refuse_repeats, value_of
-from .leaves import annotations, dating_of, whole_number
+from .build import STAND_IN, Action, Build, Part, constant, every, first, named, part, refuse_repeats, value_of
+from .leaves import annotations_of, dating_of, whole_number
 
 _ITEMS = (s.Billing, s.DatedByLine, s.Charge, s.Fee, s.Include, s.PlanBound)
-_SOURCES = (s.MeterSource, s.AttributeSource, s.AmountSource, s.EachSource)
 _PRICES = (s.AtPrice, s.ForPrice, s.FreePrice, s.RefusedPrice)
 
 
@@ -28,7 +27,7 @@ def _plan(build: Build, parts: list[Any], span: Span) -> s.Plan:
         label=_label(parts),
         dating=dating_of(parts, parts[0].span),
         items=tuple(item for item in parts if isinstance(item, _ITEMS)),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -52,6 +51,13 @@ def _billing(build: Build, parts: list[Any], span: Span) -> s.Billing:
 # Charges
 
 
+def _source(parts: Sequence[Any]) -> s.ChargeSource | None:
+    for item in parts:
+        if isinstance(item, s.MeterSource | s.AttributeSource | s.AmountSource | s.EachSource):
+            return item
+    return None
+
+
 def _each_source(_: Build, parts: list[Any], span: Span) -> s.EachSource:
     return s.EachSource(span=span, event=parts[0], where=value_of(parts, "meter_where"))
 
@@ -71,7 +77,7 @@ def _charge(build: Build, parts: list[Any], span: Span) -> s.Charge:
         span=span,
         name=parts[0],
         label=_label(parts),
-        source=first(parts, _SOURCES),
+        source=_source(parts),
         by=value_of(parts, "by_fields") or (),
         first_match=named(parts, "first_match") is not None,
         mode=mode,
@@ -83,7 +89,7 @@ def _charge(build: Build, parts: list[Any], span: Span) -> s.Charge:
         includes=every(parts, s.ChargeInclude),
         round_event=first(parts, s.RoundEachEvent),
         when=every(parts, s.When),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -132,7 +138,8 @@ def _check_band_words(build: Build, name: s.Name, mode: s.BandMode | None, price
     if not heads:
         return
     if mode is None:
-        build.report(_without_mode(name, heads))
+        if name.text != STAND_IN:
+            build.report(_without_mode(name, heads))
         return
     words = _WORDS_OF_MODE[mode]
     for head in heads:
@@ -175,12 +182,12 @@ def _charge_bound(build: Build, parts: list[Any], span: Span) -> s.ChargeBound:
         money=parts[1],
         scope=scope,
         prorated=named(parts, "prorated") is not None,
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
 def _charge_include(build: Build, parts: list[Any], span: Span) -> s.ChargeInclude:
-    return s.ChargeInclude(span=span, amount=parts[0], annotations=annotations(build, parts))
+    return s.ChargeInclude(span=span, amount=parts[0], annotations=annotations_of(build, parts))
 
 
 def _round_event(_: Build, parts: list[Any], span: Span) -> s.RoundEachEvent:
@@ -207,7 +214,7 @@ def _fee(build: Build, parts: list[Any], span: Span) -> s.Fee:
         proration=first(parts, s.FeeProration) or s.FeeProration.BY_DAY,
         trial=value_of(parts, "trial"),
         when=every(parts, s.When),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -225,7 +232,7 @@ def _include(build: Build, parts: list[Any], span: Span) -> s.Include:
         meter=parts[1],
         term=value_of(parts, "per_term"),
         prorated=named(parts, "prorated") is not None,
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -236,7 +243,7 @@ def _plan_bound(build: Build, parts: list[Any], span: Span) -> s.PlanBound:
         money=parts[1],
         lines=value_of(parts, "of_names") or (),
         prorated=named(parts, "prorated") is not None,
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -253,13 +260,14 @@ def _contract(build: Build, parts: list[Any], span: Span) -> s.Contract:
         extends=extends,
         dating=dating_of(parts, extends.span),
         items=tuple(item for item in parts if isinstance(item, s.Remove | s.Replace | s.Add)),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
 def _card(build: Build, parts: list[Any], span: Span) -> s.Card:
     for kind in ("worth", "price", "valid", "pays"):
         refuse_repeats(build, parts, kind, f"`{kind}`")
+    pays = named(parts, "pays")
     return s.Card(
         span=span,
         name=parts[0],
@@ -268,7 +276,8 @@ def _card(build: Build, parts: list[Any], span: Span) -> s.Card:
         price=value_of(parts, "price"),
         valid=value_of(parts, "valid"),
         pays=value_of(parts, "pays") or (),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
+        pays_span=pays.span if pays is not None else None,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...diagnostics import Diagnostic, Label, Span
 from .. import syntax as s
 from .build import Action, Build, Part, constant, every, first, named, part, refuse_repeats, value_of
-from .leaves import annotations, dating_of
+from .leaves import annotations_of, dating_of
 from .plans import names
 from .prices import as_quantity
 
@@ -91,6 +91,8 @@ def _policy(build: Build, parts: list[Any], span: Span) -> s.Policy | None:
     name = parts[1]
     effects = [item for item in parts if isinstance(item, Part) and item.kind == "effect"]
     if not effects:
+        if build.mended:
+            return None
         build.report(
             Diagnostic(
                 "RB1001",
@@ -121,7 +123,7 @@ def _policy(build: Build, parts: list[Any], span: Span) -> s.Policy | None:
         effect=effect,
         at_most=at_most,
         when=every(parts, s.When),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 
@@ -133,6 +135,8 @@ def _combination(_: Build, parts: list[Any], span: Span) -> s.Combination:
 def _tax(build: Build, parts: list[Any], span: Span) -> s.Tax | None:
     bases = [item for item in parts if isinstance(item, Part) and item.kind == "tax_base"]
     if not bases:
+        if build.mended:
+            return None
         build.report(
             Diagnostic(
                 "RB1001",
@@ -154,7 +158,7 @@ def _tax(build: Build, parts: list[Any], span: Span) -> s.Tax | None:
         dating=first(parts, s.Dating),
         plans=value_of(parts, "for_plans") or (),
         when=every(parts, s.When),
-        annotations=annotations(build, parts),
+        annotations=annotations_of(build, parts),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...diagnostics import Diagnostic, Edit, Label, Span
 from .. import syntax as s
 from .build import Action, Build, Part, constant, first, named, part
-from .leaves import annotations
+from .leaves import annotations_of
 
 # Prices
 
@@ -106,7 +106,7 @@ def _width(_: Build, parts: list[Any], span: Span) -> s.Width:
 
 
 def _band(build: Build, parts: list[Any], span: Span) -> s.Band:
-    return s.Band(span=span, head=parts[0], price=parts[1], annotations=annotations(build, parts))
+    return s.Band(span=span, head=parts[0], price=parts[1], annotations=annotations_of(build, parts))
 
 
 # Tables
@@ -125,12 +125,11 @@ def _range(low: bool, high: bool, low_included: bool = True, high_included: bool
     return make
 
 
-def _band_column(column: s.BandHead | s.Node) -> s.Column:
-    return s.BandColumn(span=column.span, head=column) if isinstance(column, s.BandHead) else column  # type: ignore[return-value]
-
-
 def _head_row(_: Build, parts: list[Any], span: Span) -> Part:
-    return Part("head_row", span, tuple(_band_column(column) for column in parts))
+    columns = (
+        s.BandColumn(span=column.span, head=column) if isinstance(column, s.BandHead) else column for column in parts
+    )
+    return Part("head_row", span, tuple(columns))
 
 
 def _key_column(_: Build, parts: list[Any], span: Span) -> s.KeyColumn:
@@ -148,7 +147,7 @@ def _table(build: Build, parts: list[Any], span: Span) -> s.Table:
         cells = [_cell(build, cell, column) for cell, column in zip(row.value, columns, strict=True)]
         if _REFUSED not in cells:
             rows.append(s.Row(span=row.span, cells=tuple(cells)))
-    if len(parts) == 1:
+    if len(parts) == 1 and not build.mended:
         build.report(
             Diagnostic("RB1108", "this table has a header but no rows", head.span, hints=("add a row for each price",))
         )
@@ -212,9 +211,7 @@ def _amount_cell(build: Build, cell: Any, column: s.AmountColumn) -> Any:
     if isinstance(value, s.Number):
         build.report(bare_number(build, value))
     else:
-        build.report(
-            Diagnostic("RB1001", f"the column `{column.kind.value}` holds money or nothing", cell.span)
-        )
+        build.report(Diagnostic("RB1001", f"the column `{column.kind.value}` holds money or nothing", cell.span))
     return _REFUSED
 
 
@@ -274,9 +271,7 @@ def bare_number(build: Build, number: s.Number) -> Diagnostic:
     """A number where money belongs."""
     written = as_money(build, number.digits)
     edits = (Edit(number.span, written),) if build.currency else ()
-    return Diagnostic(
-        "RB1104", "a bare number is never money", number.span, hints=(f"write `{written}`",), edits=edits
-    )
+    return Diagnostic("RB1104", "a bare number is never money", number.span, hints=(f"write `{written}`",), edits=edits)
 
 
 def _prices_from(_: Build, parts: list[Any], span: Span) -> s.PricesFrom:

@@ -1,0 +1,185 @@
+"""Syntax to model: names settled, types checked, units converted. Every mistake is reported, none stops the rest.
+
+Declarations may stand in any order; they are resolved in the order in which they can depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from ....diagnostics import CODES, Diagnostic, Source, Span
+from ....grammar import syntax
+from ....money import MoneyUnit
+from ...plan import Combination, PolicyKind
+from ...usage import FactSchema, MeterSchema
+from ..model import Allow, Plan, Price, Ruleset
+from .examples import resolve_example, resolve_promise
+from .facts import NO_CURRENCY, resolve_account, resolve_event, resolve_header, resolve_unit
+from .meters import COUNT, resolve_meter
+from .plans import Contracts, resolve_plans
+from .policies import COMBINATIONS, KINDS, resolve_card, resolve_policies, resolve_tax
+from .prices import Priced, resolve_rate
+from .scope import RESERVED_LINES, Scope
+from .windows import resolve_windows
+
+T = TypeVar("T", bound=syntax.Node)
+
+__all__ = ["resolve"]
+
+
+def resolve(
+    trees: Iterable[syntax.Ruleset], sources: Mapping[str, Source]
+) -> tuple[Ruleset | None, tuple[Diagnostic, ...]]:
+    """The model of a ruleset and all findings; no model without a ruleset line and a currency.
+
+    `trees` are the ruleset's file and those it imports; the model of a ruleset with errors holds what is sound.
+    """
+    trees = tuple(trees)
+    declarations = tuple(item for tree in trees for item in tree.declarations)
+    scope = Scope(sources, MoneyUnit.minor(NO_CURRENCY))
+    headers = _of(syntax.Header, declarations)
+    if not headers:
+        first = trees[0].span
+        scope.report(
+            "RB2008",
+            "there is no ruleset line",
+            Span(first.file, 0, 0),
+            "",
+            'begin with `ruleset NAME "Label":` and its currency',
+        )
+        return None, tuple(scope.findings)
+    for extra in headers[1:]:
+        scope.report("RB2012", "a ruleset has one ruleset line", extra.name, "a second one", "remove it")
+    header = headers[0]
+    resolve_header(scope, header)
+    _resolve_facts(scope, declarations)
+    return _resolve_prices(scope, header, declarations), tuple(scope.findings)
+
+
+def _of(kind: type[T], declarations: tuple[syntax.Declaration, ...]) -> list[T]:
+    return [item for item in declarations if isinstance(item, kind)]
+
+
+def _resolve_facts(scope: Scope, declarations: tuple[syntax.Declaration, ...]) -> None:
+    for unit in _of(syntax.UnitDeclaration, declarations):
+        resolve_unit(scope, unit)
+    for account in _of(syntax.AccountDeclaration, declarations):
+        resolve_account(scope, account)
+    for event in _of(syntax.EventDeclaration, declarations):
+        resolve_event(scope, event)
+    resolve_windows(scope, _of(syntax.WindowDeclaration, declarations))
+    for meter in _of(syntax.Meter, declarations):
+        resolve_meter(scope, meter)
+
+
+def _resolve_prices(
+    scope: Scope, header: syntax.Header, declarations: tuple[syntax.Declaration, ...]
+) -> Ruleset | None:
+    written = _of(syntax.Policy, declarations)
+    changes = Contracts()
+    plans = resolve_plans(
+        scope,
+        _of(syntax.Plan, declarations),
+        _of(syntax.Contract, declarations),
+        frozenset(policy.name.text for policy in written),
+        changes,
+    )
+    policies = resolve_policies(scope, written, plans, changes)
+    taxes = tuple(
+        tax for tax in (resolve_tax(scope, node, plans) for node in _of(syntax.Tax, declarations)) if tax is not None
+    )
+    for card in _of(syntax.Card, declarations):
+        if card.name.text in scope.cards:
+            scope.declared_before(card.name, card.name.text, "card", card.name.span)
+            continue
+        resolve_card(scope, card, plans)
+    lines = frozenset(
+        [
+            *RESERVED_LINES - {"charges", "fees"},
+            *(name for plan in plans for name in plan.line_names),
+            *(item.policy.name for item in policies),
+            *(item.tax.name for item in taxes),
+            *scope.cards,
+        ]
+    )
+    examples = (resolve_example(scope, node, plans, lines) for node in _of(syntax.Example, declarations))
+    promises = (resolve_promise(scope, node, plans) for node in _of(syntax.Promise, declarations))
+    return Ruleset(
+        name=header.name.text,
+        labels=scope.labels(header.name.text, header.label, header.annotations),
+        span=header.name.span,
+        zone=scope.zone,
+        money=scope.money,
+        line_rounding=scope.line_rounding,
+        total_rounding=scope.total_rounding,
+        total_rounding_place=scope.total_rounding_place,
+        schema=_schema(scope, plans),
+        meters=scope.meters,
+        meter_spans=scope.meter_spans,
+        windows=scope.windows,
+        plans=plans,
+        policies=policies,
+        taxes=taxes,
+        cards=scope.cards,
+        combinations=_combinations(scope, declarations),
+        examples=tuple(example for example in examples if example is not None),
+        promises=tuple(promise for promise in promises if promise is not None),
+        allows=tuple(allow for node in _of(syntax.Allow, declarations) for allow in _allow(scope, node)),
+        costs=_costs(scope, declarations),
+        removed={name: frozenset(policies) for name, policies in changes.removed.items()},
+    )
+
+
+def _combinations(scope: Scope, declarations: tuple[syntax.Declaration, ...]) -> dict[PolicyKind, Combination]:
+    found: dict[PolicyKind, Combination] = {}
+    for node in _of(syntax.Combination, declarations):
+        kind = KINDS[node.kind]
+        if kind is PolicyKind.PENALTY:
+            scope.report("RB2404", "penalties always add up", node, "no choice here", "remove this line")
+        elif kind in found:
+            scope.report("RB1113", f"how {kind.value}s combine is said twice", node, "again", "keep one")
+        else:
+            found[kind] = COMBINATIONS[node.rule]
+    return found
+
+
+def _allow(scope: Scope, node: syntax.Allow) -> list[Allow]:
+    if node.code.text not in CODES:
+        scope.unknown(node.code, node.code.text, "code", CODES)
+        return []
+    if not CODES[node.code.text].warning:
+        scope.report(
+            "RB2501", f"{node.code.text} is an error, which nothing can allow", node.code, "no warning", "mend it"
+        )
+        return []
+    return [Allow(node.code.text, node.because.text, node.span)]
+
+
+def _costs(scope: Scope, declarations: tuple[syntax.Declaration, ...]) -> dict[str, Price]:
+    found: dict[str, Price] = {}
+    for node in _of(syntax.CostOf, declarations):
+        meter = scope.look_up(scope.meters, node.meter, "meter")
+        if meter is None:
+            continue
+        unit = None if meter.unit == COUNT else meter.unit
+        rate = resolve_rate(scope, node.rate, Priced(unit, is_money=False, what=f"meter {meter.name}"))
+        if rate is not None:
+            found[meter.name] = Price(node.rate.span, rate[0], rate[1], text=rate[2])
+    return found
+
+
+def _schema(scope: Scope, plans: tuple[Plan, ...]) -> FactSchema:
+    return FactSchema(
+        currency=scope.money.currency.code,
+        zone=scope.zone,
+        units=scope.units,
+        events=scope.events,
+        meters={
+            name: MeterSchema(name, meter.unit, scope.events[meter.event].fields)
+            for name, meter in scope.meters.items()
+        },
+        attributes=scope.attributes,
+        plans=tuple(dict.fromkeys(plan.name for plan in plans)),
+        cards=tuple(scope.cards),
+    )

@@ -22,7 +22,6 @@ from .prices import MODES, Priced, resolve_bands, resolve_price
 from .scope import RESERVED_LINES, Scope, because, citation
 from .tables import KeyField, bound, check_bounds, declared_values, resolve_by, resolve_table
 
-
 Declared: TypeAlias = tuple[tuple[Scalar, ...] | None, ...]
 
 
@@ -186,7 +185,7 @@ def _of_attribute(scope: Scope, node: syntax.AccountField) -> Origin | None:
         case FieldKind.MONEY:
             return Origin(OfAttribute(schema.name), money_unit(scope), True, None, words)
         case _:
-            scope.report("RB2104", f"`{words}` is {type_words(schema)}, not a number", node, "cannot be priced")
+            scope.report("RB2108", f"`{words}` is {type_words(schema)}, not a number", node, "cannot be priced")
             return None
 
 
@@ -207,7 +206,7 @@ def _of_each(scope: Scope, node: syntax.EachSource) -> Origin | None:
     if schema.kind is FieldKind.MONEY:
         return Origin(OfEach(event.name, schema.name, where=where), money_unit(scope), True, fields, words)
     if schema.kind is not FieldKind.NUMBER:
-        scope.report("RB2104", f"`{schema.name}` is {type_words(schema)}, not a number", node.event, "cannot be priced")
+        scope.report("RB2108", f"`{schema.name}` is {type_words(schema)}, not a number", node.event, "cannot be priced")
         return None
     lasting = event.lasting == schema.name
     second = scope.units.find("s")

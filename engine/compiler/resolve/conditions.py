@@ -69,7 +69,7 @@ def resolve_condition(scope: Scope, node: syntax.Condition, subject: Subject) ->
             if typed is None:
                 return None
             if not isinstance(typed.operand, conditions.Attribute | conditions.FieldOf):
-                scope.report("RB2104", "only attributes and fields can be unknown", left, "always known")
+                scope.report("RB2108", "only attributes and fields can be unknown", left, "always known")
                 return None
             return conditions.Known(typed.operand, negated, text)
         case syntax.PeriodStartsIn(window):
@@ -82,7 +82,7 @@ def resolve_condition(scope: Scope, node: syntax.Condition, subject: Subject) ->
                 return None
             if typed.schema.kind is not FieldKind.YES_NO:
                 scope.report(
-                    "RB2104",
+                    "RB2108",
                     f"`{scope.text(operand)}` is {type_words(typed.schema)}, so it needs a comparison",
                     operand,
                     "not yes or no",
@@ -123,7 +123,7 @@ def _compare(
         return None
     if comparison not in (syntax.Comparison.IS, syntax.Comparison.IS_NOT) and first.schema.kind not in ORDERED:
         scope.report(
-            "RB2104",
+            "RB2108",
             f"`{scope.text(left)}` is {type_words(first.schema)}, which has no order",
             left,
             f"cannot be compared with `{comparison.value}`",
@@ -137,7 +137,7 @@ def _compare(
             return None
         if typed.schema.kind is not first.schema.kind or _dimension(typed.schema) != _dimension(first.schema):
             scope.report(
-                "RB2104",
+                "RB2108",
                 f"`{scope.text(left)}` is {type_words(first.schema)} and `{scope.text(right)}` is "
                 f"{type_words(typed.schema)}",
                 right,
@@ -162,7 +162,7 @@ def _operand(scope: Scope, node: syntax.Operand, subject: Subject) -> Typed | No
         case syntax.AccountField(name):
             if subject.fields is not None:
                 scope.report(
-                    "RB2104",
+                    "RB2108",
                     "a meter knows its event only, not the account",
                     node,
                     "an attribute of the account",
@@ -173,7 +173,7 @@ def _operand(scope: Scope, node: syntax.Operand, subject: Subject) -> Typed | No
             return None if schema is None else Typed(conditions.Attribute(name.text), schema)
         case syntax.UsageOf(meter):
             if subject.fields is not None:
-                scope.report("RB2104", "a meter's `where` knows its event only", node, "usage of a period")
+                scope.report("RB2108", "a meter's `where` knows its event only", node, "usage of a period")
                 return None
             found = scope.look_up(scope.meters, meter, "meter")
             if found is None:
@@ -185,7 +185,7 @@ def _operand(scope: Scope, node: syntax.Operand, subject: Subject) -> Typed | No
                     scope.unknown(line, line.text, "line", sorted(subject.lines))
                 else:
                     scope.report(
-                        "RB2104",
+                        "RB2108",
                         "what a line costs is not known yet where charges are chosen",
                         node,
                         "priced later",
@@ -199,7 +199,7 @@ def _operand(scope: Scope, node: syntax.Operand, subject: Subject) -> Typed | No
             return _field(scope, node, text, subject)
         case _:
             scope.report(
-                "RB2104", "a condition begins with what it asks about", node, "a constant", "turn the comparison round"
+                "RB2108", "a condition begins with what it asks about", node, "a constant", "turn the comparison round"
             )
             return None
 
@@ -239,13 +239,13 @@ def _literal(scope: Scope, node: syntax.Operand, schema: FieldSchema) -> conditi
     if schema is _MONTH:
         return _month_literal(scope, node, text)
     if isinstance(node, syntax.AccountField | syntax.UsageOf | syntax.AmountOfLine | syntax.Month):
-        scope.report("RB2104", "a list holds constants only", node, "not a constant")
+        scope.report("RB2108", "a list holds constants only", node, "not a constant")
         return None
     if isinstance(node, syntax.Number | syntax.Quantity) and schema.kind is FieldKind.NUMBER:
         number = quantity_in(scope, node, schema.unit, f"`{schema.name}`")
         return None if number is None else conditions.Literal(number, text)
     if isinstance(node, syntax.Percent):
-        scope.report("RB2104", f"`{schema.name}` is {type_words(schema)}", node, "a percentage")
+        scope.report("RB2108", f"`{schema.name}` is {type_words(schema)}", node, "a percentage")
         return None
     value = field_value(scope, schema, node)
     if value is None:
@@ -258,7 +258,7 @@ def _month_literal(scope: Scope, node: syntax.Operand, text: str) -> conditions.
         return conditions.Literal(Fraction(syntax.MONTHS.index(node.text.lower()) + 1), text)
     if isinstance(node, syntax.Number) and node.value in range(1, 13):
         return conditions.Literal(node.value, text)
-    scope.report("RB2104", f"`{text}` is no month", node, "", "write jan to dec, or 1 to 12")
+    scope.report("RB2108", f"`{text}` is no month", node, "", "write jan to dec, or 1 to 12")
     return None
 
 

@@ -146,7 +146,7 @@ def _lasting(scope: Scope, name: syntax.Name, fields: list[FieldSchema]) -> str 
     seconds = scope.units.find("s")
     assert seconds is not None
     if schema.kind is not FieldKind.NUMBER or schema.unit is None or not convertible(schema.unit, seconds):
-        scope.report("RB2104", f"`{name.text}` is no length of time", name, "", f"declare `{name.text}: number of s`")
+        scope.report("RB2108", f"`{name.text}` is no length of time", name, "", f"declare `{name.text}: number of s`")
         return None
     return schema.name
 
@@ -234,7 +234,7 @@ def field_value(scope: Scope, schema: FieldSchema, value: syntax.Value) -> Value
             return None
         case _:
             hints = _wrong_type_hints(scope, schema, value)
-            scope.report("RB2104", f"`{schema.name}` is {type_words(schema)}", value, "another type", *hints)
+            scope.report("RB2108", f"`{schema.name}` is {type_words(schema)}", value, "another type", *hints)
             return None
 
 

@@ -308,7 +308,7 @@ def _numeric(scope: Scope, field: FieldSchema, name: syntax.Name) -> Unit | None
         return field.unit or COUNT
     if field.kind is FieldKind.MONEY:
         return money_unit(scope)
-    scope.report("RB2104", f"`{field.name}` is {type_words(field)}, not a number", name, "cannot be added")
+    scope.report("RB2108", f"`{field.name}` is {type_words(field)}, not a number", name, "cannot be added")
     return None
 
 

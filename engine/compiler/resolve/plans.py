@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import assert_never
 
 from ....diagnostics import Label
@@ -107,7 +108,7 @@ def dates_of(dating: syntax.Dating | None) -> tuple[date | None, date | None]:
 
 def _check_versions(scope: Scope, versions: list[Draft]) -> None:
     ordered = _by_date(versions)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in pairwise(ordered):
         name = later.node.name.text
         first = (Label(earlier.node.name.span, "the version before it"),)
         if later.start is None or earlier.end is None or earlier.end > later.start:
@@ -399,7 +400,7 @@ def _fee(scope: Scope, node: syntax.Fee, billing: Billing) -> Fee | None:
         if schema is None:
             return None
         if schema.kind is not FieldKind.NUMBER:
-            scope.report("RB2104", f"`account.{schema.name}` is not a number", node.multiplier, "cannot be counted")
+            scope.report("RB2108", f"`account.{schema.name}` is not a number", node.multiplier, "cannot be counted")
             return None
         multiplier, per = schema.name, "" if schema.unit is None else schema.unit.name
     if node.per_unit is not None:

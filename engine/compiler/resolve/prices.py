@@ -134,7 +134,7 @@ def _block(scope: Scope, rate: syntax.Rate, priced: Priced) -> Fraction | None:
         return None
     if binary_and_decimal_mixed([unit, priced.unit]):
         scope.report(
-            "RB2108",
+            "RB2104",
             f"{priced.what} counts {priced.unit.name}, and its price is per {unit.name}: a factor of 1024 against 1000",
             rate.per_unit,
             "binary and decimal units meet",
@@ -292,7 +292,7 @@ def _amount(scope: Scope, node: syntax.Quantity | syntax.Money, priced: Priced) 
         unit = scope.units.find(node.unit.text)
         if unit is not None and binary_and_decimal_mixed([unit, priced.unit]):
             scope.report(
-                "RB2108",
+                "RB2104",
                 f"{priced.what} counts {priced.unit.name}, and this band is in {unit.name}",
                 node,
                 "binary and decimal units meet",
@@ -316,7 +316,7 @@ def _depends(scope: Scope, width: syntax.Width) -> DependsOn | None:
         if schema is None:
             return None
         if schema.kind is not FieldKind.NUMBER:
-            scope.report("RB2104", f"`account.{name.text}` is not a number", width.per_attribute, "")
+            scope.report("RB2108", f"`account.{name.text}` is not a number", width.per_attribute, "")
             return None
         return DependsOn(attribute=name.text)
     return None

@@ -132,7 +132,7 @@ def _columns(scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...]) -> d
         order[index] = by_name[name]
         schema = by_name[name].schema
         if column.prefix and (schema is None or schema.kind is not FieldKind.TEXT):
-            scope.report("RB2104", f"only a text has prefixes, and `{name}` is none", column, "no text")
+            scope.report("RB2108", f"only a text has prefixes, and `{name}` is none", column, "no text")
             sound = False
     for name in by_name:
         if by_name[name] not in order.values():
@@ -272,7 +272,7 @@ def _windows(scope: Scope, values: tuple[syntax.Value, ...]) -> KeyWindows | Non
     names = []
     for value in values:
         if not isinstance(value, syntax.Name):
-            scope.report("RB2104", "a cell of `time` names a window", value, "no window")
+            scope.report("RB2108", "a cell of `time` names a window", value, "no window")
             return None
         if scope.look_up(scope.windows, value, "window") is None:
             return None
@@ -284,7 +284,7 @@ def _range(scope: Scope, cell: syntax.RangeKey, field: KeyField) -> KeyRange | N
     schema = field.schema
     if schema is None or schema.kind not in (FieldKind.NUMBER, FieldKind.MONEY, FieldKind.DATE):
         what = "time" if schema is None else f"{schema.name} is {type_words(schema)}, which"
-        scope.report("RB2104", f"{what} has no order", cell, "a range")
+        scope.report("RB2108", f"{what} has no order", cell, "a range")
         return None
     ends: list[Fraction | date | None] = []
     for node in (cell.low, cell.high):

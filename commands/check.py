@@ -1,0 +1,81 @@
+"""`ratebook check`: findings of rulesets, and what became of their promises."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..cli import EXIT_FINDINGS, EXIT_NOT_DECIDED, EXIT_USE
+from ..diagnostics import Diagnostic, Severity, Source
+from .console import counted, note, number_of, show_findings
+from .files import compile_file, find_rulesets
+
+if TYPE_CHECKING:
+    from ..engine.compiler.compile import Compiled
+
+
+@click.command("check", short_help="Check rulesets.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--fail-on", type=click.Choice(["warning", "error"]), default="error", show_default=True, help="What exits with 1."
+)
+@click.option("--require-proof", is_flag=True, help="Exit with 3 when a promise is not decided.")
+@click.option("--max-size", type=click.IntRange(1), metavar="KIB", help="The largest file, in KiB (256 by default).")
+def check_command(paths: tuple[str, ...], form: str, fail_on: str, require_proof: bool, max_size: int | None) -> None:
+    """Check rulesets: files, or every .rates file in folders.
+
+    Finds mistakes of grammar, unknown names, units and currencies that do not fit, gaps and overlaps of bands and
+    rows, policies that meet without a rule. Findings go to standard output.
+    """
+    found = find_rulesets(paths)
+    findings: list[Diagnostic] = list(found.findings)
+    sources: dict[str, Source] = {}
+    undecided = 0
+    unreadable = bool(found.findings)
+    compiled: list[tuple[Path, Compiled]] = []
+    for path in found.files:
+        result = compile_file(path, max_bytes=None if max_size is None else max_size * 1024)
+        if isinstance(result, Diagnostic):
+            findings.append(result)
+            unreadable = True
+            continue
+        compiled.append((path, result))
+    imported = {name for path, result in compiled for name in result.sources if name != str(path)}
+    for path, result in compiled:
+        if str(path) in imported and [item.code for item in result.findings] == ["RB2008"]:
+            continue  # a file of declarations that another imports is no ruleset of its own
+        findings.extend(result.findings)
+        sources.update(result.sources)
+        if result.ruleset is not None and result.program is not None:
+            undecided += len(result.ruleset.promises)
+            if form == "text":
+                _say_promises(result)
+    if form == "json":
+        from ..diagnostics.json_text import render_json
+
+        click.echo(render_json(findings, sources))
+    else:
+        show_findings(findings, sources, err=False)
+        errors, warnings = counted(findings)
+        note(f"{number_of(len(found.files), 'file')}: {number_of(errors, 'error')}, {number_of(warnings, 'warning')}")
+    sys.exit(_exit_code(findings, fail_on, unreadable=unreadable, undecided=require_proof and undecided > 0))
+
+
+def _say_promises(result: Compiled) -> None:
+    assert result.ruleset is not None
+    for promise in result.ruleset.promises:
+        source = result.sources[promise.span.file]
+        click.echo(f"{source.place(promise.span)}: {source.slice(promise.span)}: not decided")
+
+
+def _exit_code(findings: list[Diagnostic], fail_on: str, *, unreadable: bool, undecided: bool) -> int:
+    if unreadable:
+        return EXIT_USE
+    bad = (Severity.ERROR, Severity.WARNING) if fail_on == "warning" else (Severity.ERROR,)
+    if any(finding.severity in bad for finding in findings):
+        return EXIT_FINDINGS
+    return EXIT_NOT_DECIDED if undecided else 0

@@ -1,0 +1,122 @@
+"""`ratebook test`: the worked examples of rulesets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..cli import EXIT_FINDINGS, EXIT_USE
+from ..diagnostics import Diagnostic, Source
+from .console import note, number_of, show_findings
+from .files import compile_file, find_rulesets
+
+if TYPE_CHECKING:
+    from ..engine.compiler.compile import Compiled
+    from ..engine.examples import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A ruleset's examples and what became of them."""
+
+    path: Path
+    compiled: Compiled
+    outcomes: tuple[Outcome, ...]
+
+
+@click.command("test", short_help="Run worked examples.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--accept", is_flag=True, help="Rewrite expectations that failed, marked `unreviewed`.")
+def test_command(paths: tuple[str, ...], form: str, accept: bool) -> None:
+    """Run the examples of rulesets: files, or every .rates file in folders.
+
+    An example is rated exactly as real usage is. One that is marked `unreviewed` fails until a person takes the word
+    away.
+    """
+    found = find_rulesets(paths)
+    problems: list[Diagnostic] = list(found.findings)
+    sources: dict[str, Source] = {}
+    ran: list[Ran] = []
+    for path in found.files:
+        result = _run(path)
+        if isinstance(result, Diagnostic):
+            problems.append(result)
+            continue
+        if result.compiled.program is None and not _is_fragment(result, found.files):
+            problems.extend(item for item in result.compiled.findings if item.severity.value == "error")
+            sources.update(result.compiled.sources)
+        ran.append(result)
+    show_findings(problems, sources)
+    if form == "json":
+        click.echo(_as_json(ran))
+    else:
+        _print(ran)
+    if accept:
+        for item in ran:
+            _accept(item)
+    failed = [outcome for item in ran for outcome in item.outcomes if not outcome.passed]
+    total = sum(len(item.outcomes) for item in ran)
+    note(f"{number_of(total, 'example')}: {total - len(failed)} passed, {len(failed)} failed")
+    if any(problem.code.startswith("RB9") for problem in problems):
+        sys.exit(EXIT_USE)
+    sys.exit(EXIT_FINDINGS if problems or failed else 0)
+
+
+def _is_fragment(ran: Ran, files: tuple[Path, ...]) -> bool:
+    return len(files) > 1 and [item.code for item in ran.compiled.findings] == ["RB2008"]
+
+
+def _run(path: Path) -> Ran | Diagnostic:
+    from ..engine.examples import run_example
+
+    compiled = compile_file(path)
+    if isinstance(compiled, Diagnostic):
+        return compiled
+    if compiled.program is None or compiled.ruleset is None:
+        return Ran(path, compiled, ())
+    return Ran(path, compiled, tuple(run_example(compiled.program, item) for item in compiled.ruleset.examples))
+
+
+def _print(ran: list[Ran]) -> None:
+    from ..engine.examples import findings_of
+
+    failures = [finding for item in ran for outcome in item.outcomes for finding in findings_of(outcome)]
+    sources = {name: source for item in ran for name, source in item.compiled.sources.items()}
+    for item in ran:
+        for outcome in item.outcomes:
+            place = item.compiled.sources[outcome.example.span.file].place(outcome.example.span)
+            click.echo(f"{'ok  ' if outcome.passed else 'FAIL'} {place} {outcome.example.title}")
+    show_findings(failures, sources, err=False)
+
+
+def _as_json(ran: list[Ran]) -> str:
+    examples = [
+        {
+            "file": str(item.path),
+            "line": item.compiled.sources[outcome.example.span.file].position(outcome.example.span.start)[0],
+            "title": outcome.example.title,
+            "plan": outcome.example.plan,
+            "passed": outcome.passed,
+            "unreviewed": outcome.example.unreviewed,
+            "failures": [mismatch.message for mismatch in outcome.mismatches],
+        }
+        for item in ran
+        for outcome in item.outcomes
+    ]
+    document = {"schema": "ratebook.examples/1", "examples": examples}
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _accept(ran: Ran) -> None:
+    from ..engine.examples import accepted
+
+    for name, text in accepted(ran.outcomes, ran.compiled.sources).items():
+        path = ran.path if name == str(ran.path) else Path(name)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        note(f"rewrote expectations of {path}; they fail until `unreviewed` is taken away")

@@ -1,0 +1,44 @@
+"""Findings as JSON for machines, `ratebook.diagnostics/1`: lines and columns count from 1, in characters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .diagnostic import Diagnostic
+from .source import Source, Span
+
+SCHEMA = "ratebook.diagnostics/1"
+
+
+def render_json(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> str:
+    """All findings in the order given."""
+    document = {"schema": SCHEMA, "diagnostics": [_finding(each, sources) for each in diagnostics]}
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _finding(finding: Diagnostic, sources: Mapping[str, Source]) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        **_place(finding.span, sources),
+        "here": finding.here,
+        "labels": [{**_place(label.span, sources), "text": label.text} for label in finding.labels],
+        "hints": list(finding.hints),
+        "notes": list(finding.notes),
+        "edits": [{**_place(edit.span, sources), "text": edit.text} for edit in finding.edits],
+        "place": finding.place,
+    }
+
+
+def _place(span: Span | None, sources: Mapping[str, Source]) -> dict[str, Any]:
+    if span is None:
+        return {"file": None, "line": None, "column": None, "end_line": None, "end_column": None}
+    source = sources.get(span.file)
+    if source is None:
+        return {"file": span.file, "line": None, "column": None, "end_line": None, "end_column": None}
+    (line, column), (end_line, end_column) = source.position(span.start), source.position(span.end)
+    return {"file": span.file, "line": line, "column": column, "end_line": end_line, "end_column": end_column}

@@ -1,0 +1,75 @@
+"""The pipeline in one function: text → syntax → model → checks → plan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...diagnostics import Diagnostic, Severity, Source, has_errors, in_order
+from ..holiday import library_version
+from ..plan import Program, verify
+from ..window import Difference, Holidays, Intersection, Union, Window
+from .check import check
+from .imports import Gathered, Reader, gather
+from .lower import build_trees, lower
+from .model import Ruleset
+from .resolve import resolve
+
+MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What became of a text: its findings, its model as far as it is sound, and a program where nothing is wrong."""
+
+    program: Program | None
+    ruleset: Ruleset | None
+    findings: tuple[Diagnostic, ...]
+    sources: Mapping[str, Source]
+
+
+def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_bytes: int = MAX_BYTES) -> Compiled:
+    """Compile a ruleset; `read` gives the text of an imported file, by its path relative to the ruleset's."""
+    gathered = gather(source, read, max_bytes=max_bytes)
+    ruleset, resolved = resolve(gathered.trees, gathered.sources)
+    findings = [*gathered.findings, *resolved]
+    if ruleset is None:
+        # A header that did not parse has been reported; that it is missing is no news then.
+        return Compiled(None, None, in_order(gathered.findings or findings), gathered.sources)
+    trees = build_trees(ruleset)
+    findings += [*trees.findings, *check(ruleset)]
+    findings = [finding for finding in findings if not _allowed(finding, ruleset)]
+    if has_errors(findings):
+        return Compiled(None, ruleset, in_order(findings), gathered.sources)
+    program = lower(ruleset, trees, _content_hash(gathered, ruleset), gathered.sources)
+    verify(program)
+    return Compiled(program, ruleset, in_order(findings), gathered.sources)
+
+
+def _allowed(finding: Diagnostic, ruleset: Ruleset) -> bool:
+    return finding.severity is Severity.WARNING and any(allow.code == finding.code for allow in ruleset.allows)
+
+
+def _content_hash(gathered: Gathered, ruleset: Ruleset) -> str:
+    """The hash of everything that decides amounts: the texts, and the holiday tables where a window asks them."""
+    digest = hashlib.sha256()
+    for source in gathered.sources.values():
+        data = source.text.encode()
+        digest.update(f"{len(data)}:".encode())
+        digest.update(data)
+    if any(_asks_holidays(window) for window in ruleset.windows.values()):
+        digest.update(f"holidays {library_version()}".encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _asks_holidays(window: Window) -> bool:
+    match window:
+        case Holidays():
+            return True
+        case Union(parts) | Intersection(parts):
+            return any(_asks_holidays(part) for part in parts)
+        case Difference(base, excluded):
+            return _asks_holidays(base) or _asks_holidays(excluded)
+        case _:
+            return False

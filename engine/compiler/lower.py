@@ -1,0 +1,180 @@
+"""Model to plan: prices to schedules over integers, tables to decision trees, policies to the plans they touch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+from math import lcm
+from zoneinfo import ZoneInfo
+
+from ...diagnostics import Diagnostic, Source, Span
+from .. import plan as operations
+from .. import schedule
+from ..derivation import Place
+from ..dispatch import Tree
+from ..plan import Policy, Program, Targets, Tax
+from ..schedule import Mode, Schedule
+from .model import Band, Charge, Plan, PolicyModel, Row, Ruleset
+from .tree import build_tree
+
+_EPOCH = date(2024, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """The decision tree of every charge, by plan version and name, and what building them found."""
+
+    by_charge: Mapping[tuple[str, date | None, str], Tree]
+    findings: tuple[Diagnostic, ...]
+
+
+def build_trees(ruleset: Ruleset) -> Trees:
+    """The decision trees of a ruleset. A table that several contracts share is reported once."""
+    zone = ZoneInfo(ruleset.zone)
+    trees: dict[tuple[str, date | None, str], Tree] = {}
+    findings: dict[Diagnostic, None] = {}
+    for plan in ruleset.plans:
+        for charge in plan.charges:
+            tree, found = build_tree(charge, ruleset.windows, zone, plan.start or _EPOCH)
+            trees[plan.name, plan.start, charge.name] = tree
+            findings.update(dict.fromkeys(found))
+    return Trees(trees, tuple(findings))
+
+
+def lower(ruleset: Ruleset, trees: Trees, content_hash: str, sources: Mapping[str, Source]) -> Program:
+    """The program of a ruleset without errors."""
+    plans: dict[str, list[operations.Plan]] = {}
+    for plan in ruleset.plans:
+        plans.setdefault(plan.name, []).append(_plan(ruleset, plan, trees, sources))
+    return Program(
+        name=ruleset.name,
+        labels=ruleset.labels,
+        hash=content_hash,
+        zone=ruleset.zone,
+        money=ruleset.money,
+        line_rounding=ruleset.line_rounding,
+        total_rounding=ruleset.total_rounding,
+        total_rounding_place=ruleset.total_rounding_place,
+        schema=ruleset.schema,
+        meters=ruleset.meters,
+        windows=ruleset.windows,
+        plans={name: tuple(versions) for name, versions in plans.items()},
+        cards=ruleset.cards,
+        combinations=ruleset.combinations,
+    )
+
+
+def _plan(ruleset: Ruleset, plan: Plan, trees: Trees, sources: Mapping[str, Source]) -> operations.Plan:
+    return operations.Plan(
+        name=plan.name,
+        labels=plan.labels,
+        place=plan.place,
+        start=plan.start,
+        end=plan.end,
+        billing=plan.billing,
+        charges=tuple(
+            _charge(charge, trees.by_charge[plan.name, plan.start, charge.name], sources) for charge in plan.charges
+        ),
+        fees=plan.fees,
+        includes=plan.includes,
+        bounds=plan.bounds,
+        policies=tuple(_narrowed(item.policy, plan) for item in policies_of(ruleset, plan)),
+        taxes=tuple(_narrowed_tax(item.tax, plan) for item in ruleset.taxes if concerns(item.plans, plan)),
+    )
+
+
+def concerns(plans: Sequence[str], plan: Plan) -> bool:
+    """Whether a policy for these plans (none means all) is for this one or what it extends."""
+    return not plans or any(name in plans for name in plan.lineage)
+
+
+def policies_of(ruleset: Ruleset, plan: Plan) -> list[PolicyModel]:
+    """The policies that concern a plan, without those that a contract removes."""
+    gone = frozenset[str]().union(*(ruleset.removed.get(name, frozenset()) for name in plan.lineage))
+    return [item for item in ruleset.policies if concerns(item.plans, plan) and item.policy.name not in gone]
+
+
+def _targets(targets: Targets, plan: Plan) -> Targets:
+    names = tuple(name for name in targets.names if name in plan.line_names)
+    return replace(targets, names=names)
+
+
+def _narrowed(policy: Policy, plan: Plan) -> Policy:
+    return replace(policy, targets=_targets(policy.targets, plan))
+
+
+def _narrowed_tax(tax: Tax, plan: Plan) -> Tax:
+    return replace(tax, targets=_targets(tax.targets, plan))
+
+
+def _charge(charge: Charge, tree: Tree, sources: Mapping[str, Source]) -> operations.Charge:
+    return operations.Charge(
+        name=charge.name,
+        labels=charge.labels,
+        place=charge.place,
+        text=charge.text,
+        source=charge.source,
+        unit=charge.unit_text,
+        columns=charge.columns,
+        tree=tree,
+        rows=tuple(_row(charge, row, sources) for row in charge.rows),
+        bounds_per_row=charge.bounds_per_row,
+        minimum=charge.minimum,
+        cap=charge.cap,
+        period_minimum=charge.period_minimum,
+        period_cap=charge.period_cap,
+        free_events=charge.free_events,
+        free_quantity=charge.free_quantity,
+        free_text=charge.free_text,
+        round_event=charge.round_event,
+        when=charge.when,
+        because=charge.because,
+        citation=charge.citation,
+    )
+
+
+def _row(charge: Charge, row: Row, sources: Mapping[str, Source]) -> operations.Row:
+    place = _place(row.span, sources) if charge.columns else charge.place
+    return operations.Row(schedule_of(charge.mode, row.bands), place, row.minimum, row.cap)
+
+
+def _place(span: Span, sources: Mapping[str, Source]) -> Place:
+    return Place(span.file, sources[span.file].position(span.start)[0], span.start, span.end)
+
+
+def schedule_of(mode: Mode, bands: Sequence[Band]) -> Schedule:
+    """Bands over the coarsest integers that hold every bound, rate and amount exactly."""
+    quantity_scale = lcm(
+        *(band.upper.denominator for band in bands if band.upper is not None),
+        *(band.price.step.denominator for band in bands if band.price.step is not None),
+    )
+    money_scale = lcm(
+        *(_rate(band, quantity_scale).denominator for band in bands), *(band.price.once.denominator for band in bands)
+    )
+    return Schedule(
+        mode, tuple(_band(band, quantity_scale, money_scale) for band in bands), quantity_scale, money_scale
+    )
+
+
+def _rate(band: Band, quantity_scale: int) -> Fraction:
+    """Money for one integer of quantity, or for one started step."""
+    return band.price.rate / quantity_scale if band.price.step is None else band.price.rate
+
+
+def _band(band: Band, quantity_scale: int, money_scale: int) -> schedule.Band:
+    price = band.price
+    return schedule.Band(
+        upper=None if band.upper is None else int(band.upper * quantity_scale),
+        inclusive=band.inclusive,
+        rate=int(_rate(band, quantity_scale) * money_scale),
+        step=None if price.step is None else int(price.step * quantity_scale),
+        once=int(price.once * money_scale),
+        if_used=price.if_used,
+        refused=price.refused,
+        width_per=band.width_per,
+        head=band.head,
+        text=price.text,
+        once_text=price.once_text,
+    )

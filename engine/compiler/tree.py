@@ -1,0 +1,342 @@
+"""Tables to decision trees: each column splits the rows into disjoint cases, read from left to right.
+
+Building a tree finds what a table gets wrong: combinations with two rows or none, and rows that nothing reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from ...diagnostics import Diagnostic, Label
+from ..condition import Scalar
+from ..dispatch import Branch, Leaf, RangeCase, Tree, value_text
+from ..period import Period
+from ..plan import ColumnKind
+from ..window import Window, intervals
+from .model import Charge, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows
+
+
+@dataclass(slots=True)
+class Building:
+    """One charge's table while its tree grows."""
+
+    charge: Charge
+    windows: Mapping[str, Window]
+    zone: ZoneInfo
+    since: date
+    findings: list[Diagnostic] = field(default_factory=list)
+    reached: set[int] = field(default_factory=set)
+    overlaps: set[tuple[int, int]] = field(default_factory=set)
+
+
+def build_tree(
+    charge: Charge, windows: Mapping[str, Window], zone: ZoneInfo, since: date
+) -> tuple[Tree, tuple[Diagnostic, ...]]:
+    """The decision tree of a charge and what is wrong with its table. `since` is when its prices begin."""
+    building = Building(charge, windows, zone, since)
+    tree = _build(building, list(range(len(charge.rows))), 0, ())
+    if not building.findings:
+        for index, row in enumerate(charge.rows):
+            if index not in building.reached:
+                building.findings.append(
+                    Diagnostic(
+                        "RB2205",
+                        "this row can never be reached",
+                        row.span,
+                        "rows above it take everything that it names",
+                        hints=("move it above them", "remove it"),
+                    )
+                )
+    return tree, tuple(building.findings)
+
+
+def _build(building: Building, rows: list[int], column: int, path: tuple[str, ...]) -> Tree:
+    charge = building.charge
+    if column == len(charge.columns):
+        building.reached.add(rows[0])
+        if len(rows) > 1 and not charge.first_match:
+            _report_overlap(building, rows, path)
+        return Leaf(rows[0])
+    keys = {row: charge.rows[row].keys[column] for row in rows}
+    anywhere = [row for row in rows if isinstance(keys[row], KeyAny)]
+    rest = sorted([*anywhere, *(row for row in rows if isinstance(keys[row], KeyOtherwise))])
+
+    def below(chosen: Iterable[int], text: str) -> Tree:
+        return _build(building, sorted({*chosen, *anywhere}), column + 1, (*path, text))
+
+    otherwise = _build(building, rest, column + 1, (*path, "other values")) if rest else None
+    if charge.columns[column].kind is ColumnKind.TIME:
+        return _by_time(building, keys, column, path, below, otherwise)
+    prefixes = _by_value(keys, prefix=True)
+    values = _by_value(keys, prefix=False)
+    ranges = {row: key for row, key in keys.items() if isinstance(key, KeyRange)}
+    if otherwise is None:
+        _check_cover(building, column, path, values, ranges, rows)
+    trees: dict[Scalar, Tree] = {
+        value: below([*chosen, *_rows_with(ranges, value)], value_text(value)) for value, chosen in values.items()
+    }
+    return Branch(
+        column=column,
+        values=trees,
+        ranges=_range_cases(ranges, below),
+        prefixes={str(text): below(chosen, f"{value_text(text)}…") for text, chosen in prefixes.items()},
+        prefix_lengths=tuple(sorted({len(str(text)) for text in prefixes}, reverse=True)),
+        otherwise=otherwise,
+        otherwise_text="otherwise" if prefixes or ranges else "",
+    )
+
+
+def _by_value(keys: Mapping[int, Key], *, prefix: bool) -> dict[Scalar, list[int]]:
+    found: dict[Scalar, list[int]] = {}
+    for row, key in keys.items():
+        if isinstance(key, KeyValues) and key.prefix == prefix:
+            for value in dict.fromkeys(key.values):
+                found.setdefault(value, []).append(row)
+    return found
+
+
+def _report_overlap(building: Building, rows: Sequence[int], path: tuple[str, ...]) -> None:
+    first, second = rows[0], rows[1]
+    if (first, second) in building.overlaps:
+        return
+    building.overlaps.add((first, second))
+    columns = building.charge.columns
+    where = ", ".join(f"{column.name} {text}" for column, text in zip(columns, path, strict=True))
+    building.findings.append(
+        Diagnostic(
+            "RB2203",
+            f"two rows price {where}",
+            building.charge.rows[second].span,
+            "this row prices it too",
+            (Label(building.charge.rows[first].span, "and so does this one"),),
+            (
+                "write `otherwise` where the row is for what no other row names",
+                "write `first match` after the `by` fields to let the upper row win",
+            ),
+        )
+    )
+
+
+def _check_cover(
+    building: Building,
+    column: int,
+    path: tuple[str, ...],
+    values: Mapping[Scalar, Sequence[int]],
+    ranges: Mapping[int, KeyRange],
+    rows: Sequence[int],
+) -> None:
+    """Note what no row of this branch prices."""
+    charge = building.charge
+    declared = charge.declared[column]
+    name = charge.columns[column].name
+    if declared is not None:
+        missing = [value for value in declared if value not in values]
+        if missing:
+            _report_gap(building, column, path, ", ".join(value_text(value) for value in missing), rows)
+        return
+    hole = _hole(ranges, values)
+    if hole is not None:
+        _report_gap(building, column, path, hole or f"another {name}", rows)
+
+
+def _report_gap(building: Building, column: int, path: tuple[str, ...], what: str, rows: Sequence[int]) -> None:
+    charge = building.charge
+    name = charge.columns[column].name
+    before = ", ".join(f"{charge.columns[index].name} {text}" for index, text in enumerate(path))
+    where = f"{before}, " if before else ""
+    building.findings.append(
+        Diagnostic(
+            "RB2204",
+            f"charge {charge.name} has no price for {where}{name} {what}",
+            charge.rows[rows[-1]].span,
+            "the last row that could",
+            hints=(f"add a row for {what}", "add a row `otherwise`"),
+            notes=(f"witness: usage with {where}{name} {what} could not be billed",),
+        )
+    )
+
+
+def _hole(ranges: Mapping[int, KeyRange], values: Mapping[Scalar, Sequence[int]]) -> str | None:
+    """What the ranges of an open column leave out from zero up; empty text where any other value is left out."""
+    if not ranges:
+        return ""
+    reach: Fraction | date | None = None
+    reach_included = False
+    for key in sorted(ranges.values(), key=_low_order):
+        if key.low is not None:
+            starts_low = isinstance(key.low, Fraction) and key.low <= 0 and reach is None
+            joined = reach is not None and (
+                key.low < reach  # type: ignore[operator]
+                or (key.low == reach and (key.low_included or reach_included or key.low in values))
+            )
+            if not starts_low and not joined:
+                return f"below {_end_text(key.low)}" if reach is None else f"{_end_text(reach)}"
+        if key.high is None:
+            return None
+        if reach is None or key.high > reach or (key.high == reach and key.high_included):  # type: ignore[operator]
+            reach, reach_included = key.high, key.high_included
+    assert reach is not None
+    return f"{'above' if reach_included else 'from'} {_end_text(reach)}"
+
+
+def _low_order(key: KeyRange) -> tuple[int, object, bool]:
+    return (0, 0, False) if key.low is None else (1, key.low, not key.low_included)
+
+
+def _end_text(end: Fraction | date) -> str:
+    return value_text(end)
+
+
+def _rows_with(ranges: Mapping[int, KeyRange], value: Scalar) -> list[int]:
+    return [row for row, key in ranges.items() if not isinstance(value, str | bool) and _inside(key, value)]
+
+
+def _inside(key: KeyRange, value: Fraction | date) -> bool:
+    if key.low is not None and (value < key.low or (value == key.low and not key.low_included)):  # type: ignore[operator]
+        return False
+    return key.high is None or value < key.high or (value == key.high and key.high_included)  # type: ignore[operator]
+
+
+def _range_cases(ranges: Mapping[int, KeyRange], below: Callable[[Iterable[int], str], Tree]) -> tuple[RangeCase, ...]:
+    """The ranges cut at each other's ends into disjoint, rising cases."""
+    if not ranges:
+        return ()
+    ends = sorted({end for key in ranges.values() for end in (key.low, key.high) if end is not None})
+    cases: list[RangeCase] = []
+    for low, low_in, high, high_in in _segments(ends):
+        chosen = [row for row, key in ranges.items() if _spans(key, low, low_in, high, high_in)]
+        if chosen:
+            text = ranges[chosen[0]].text
+            cases.append(RangeCase(low, low_in, high, high_in, text, below(chosen, text)))
+    merged: list[RangeCase] = []
+    for case in cases:
+        last = merged[-1] if merged else None
+        touching = last is not None and last.high == case.low and (last.high_included or case.low_included)
+        if last is not None and touching and last.text == case.text and last.tree == case.tree:
+            merged[-1] = RangeCase(last.low, last.low_included, case.high, case.high_included, case.text, case.tree)
+        else:
+            merged.append(case)
+    return tuple(merged)
+
+
+def _segments(
+    ends: Sequence[Fraction | date],
+) -> list[tuple[Fraction | date | None, bool, Fraction | date | None, bool]]:
+    """Each end as a point, and what lies between, below and above them."""
+    segments: list[tuple[Fraction | date | None, bool, Fraction | date | None, bool]] = []
+    if not ends:
+        return [(None, False, None, False)]
+    segments.append((None, False, ends[0], False))
+    for low, high in pairwise(ends):
+        segments.append((low, True, low, True))
+        segments.append((low, False, high, False))
+    segments.append((ends[-1], True, ends[-1], True))
+    segments.append((ends[-1], False, None, False))
+    return segments
+
+
+def _spans(
+    key: KeyRange, low: Fraction | date | None, low_in: bool, high: Fraction | date | None, high_in: bool
+) -> bool:
+    if low is not None and low == high and low_in and high_in:
+        return _inside(key, low)
+    above_low = key.low is None or (low is not None and key.low <= low)  # type: ignore[operator]
+    below_high = key.high is None or (high is not None and key.high >= high)  # type: ignore[operator]
+    return above_low and below_high
+
+
+# Time
+
+
+def _by_time(
+    building: Building,
+    keys: Mapping[int, Key],
+    column: int,
+    path: tuple[str, ...],
+    below: Callable[[Iterable[int], str], Tree],
+    otherwise: Tree | None,
+) -> Branch:
+    named: dict[str, list[int]] = {}
+    for row, key in keys.items():
+        if isinstance(key, KeyWindows):
+            for name in key.names:
+                named.setdefault(name, []).append(row)
+    _check_windows(building, named, column, path, list(keys), otherwise)
+    return Branch(
+        column=column,
+        windows=tuple((name, below(chosen, name)) for name, chosen in named.items()),
+        otherwise=otherwise,
+        otherwise_text="otherwise" if named else "any",
+    )
+
+
+def _check_windows(
+    building: Building,
+    named: Mapping[str, Sequence[int]],
+    column: int,
+    path: tuple[str, ...],
+    rows: Sequence[int],
+    otherwise: Tree | None,
+) -> None:
+    """Windows of one column must not share an instant, and without `otherwise` must leave none out."""
+    start = datetime.combine(building.since, datetime.min.time(), UTC)
+    span = Period(start, start + timedelta(days=_DAYS_CHECKED))
+    found = {name: intervals(building.windows[name], span, building.zone) for name in named}
+    names = list(named)
+    for index, first in enumerate(names):
+        for second in names[index + 1 :]:
+            shared = _shared(found[first], found[second])
+            if shared is not None and not building.charge.first_match:
+                _report_shared(building, named, first, second, shared)
+    if otherwise is None and names:
+        gap = _first_gap(span, [interval for item in found.values() for interval in item])
+        if gap is not None:
+            local = gap.astimezone(building.zone)
+            _report_gap(building, column, path, f"{local:%Y-%m-%d %H:%M}", rows)
+
+
+# Two years and a day hold every recurring window with its weekdays, seasons and both clock changes.
+_DAYS_CHECKED = 731
+
+
+def _shared(left: Sequence[Period], right: Sequence[Period]) -> datetime | None:
+    i = j = 0
+    while i < len(left) and j < len(right):
+        start, end = max(left[i].start, right[j].start), min(left[i].end, right[j].end)
+        if start < end:
+            return start
+        if left[i].end <= right[j].end:
+            i += 1
+        else:
+            j += 1
+    return None
+
+
+def _report_shared(
+    building: Building, named: Mapping[str, Sequence[int]], first: str, second: str, shared: datetime
+) -> None:
+    local = shared.astimezone(building.zone)
+    building.findings.append(
+        Diagnostic(
+            "RB2203",
+            f"windows {first} and {second} share time, such as {local:%Y-%m-%d %H:%M}",
+            building.charge.rows[named[second][0]].span,
+            f"{second} here",
+            (Label(building.charge.rows[named[first][0]].span, f"{first} here"),),
+            (f"write `except {first}` in the window {second}", "write `first match` to let the upper row win"),
+        )
+    )
+
+
+def _first_gap(span: Period, found: list[Period]) -> datetime | None:
+    reach = span.start
+    for interval in sorted(found, key=lambda item: item.start):
+        if interval.start > reach:
+            return reach
+        reach = max(reach, interval.end)
+    return reach if reach < span.end else None
