@@ -1,16 +1,15 @@
-"""Ruleset files: finding, reading and compiling them, for every command that takes RULESET or PATH."""
+"""Which ruleset files a command is about: RULESET is one, PATH… are many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..diagnostics import Diagnostic, Source
+from ..api import compile_file, read_text
+from ..diagnostics import Diagnostic
 
-if TYPE_CHECKING:
-    from ..engine.compiler.compile import Compiled
+__all__ = ["Found", "compile_file", "find_one", "find_rulesets", "read_text"]
 
 SUFFIX = ".rates"
 
@@ -62,48 +61,3 @@ def find_one(text: str) -> Path | Diagnostic:
 def _has_header(path: Path) -> bool:
     read = read_text(path)
     return isinstance(read, str) and any(line.startswith("ruleset ") for line in read.splitlines())
-
-
-def read_text(path: Path) -> str | Diagnostic:
-    """A file's text, or why it cannot be read."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return Diagnostic("RB9001", f"the file cannot be read: {reason}", hints=("check the path",), place=str(path))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return Diagnostic(
-            "RB1012",
-            f"line {line} is not UTF-8: byte {data[error.start]:#04x}",
-            hints=("save the file as UTF-8",),
-            place=str(path),
-        )
-
-
-def compile_file(path: Path, *, name: str | None = None, max_bytes: int | None = None) -> Compiled | Diagnostic:
-    """A ruleset compiled from its file and those it imports. `name` is how messages and statements cite it."""
-    from ..engine.compiler.compile import MAX_BYTES, compile_ruleset
-
-    text = read_text(path)
-    if isinstance(text, Diagnostic):
-        return text
-    return compile_ruleset(
-        Source(name or str(path), text), _reader(path.parent), max_bytes=MAX_BYTES if max_bytes is None else max_bytes
-    )
-
-
-def _reader(folder: Path) -> Callable[[str], str | None]:
-    """Reads imported files below a folder; links that lead out of it are not followed."""
-    root = folder.resolve()
-
-    def read(relative: str) -> str | None:
-        target = (folder / relative).resolve()
-        if not target.is_relative_to(root):
-            return None
-        found = read_text(target)
-        return found if isinstance(found, str) else None
-
-    return read

@@ -50,9 +50,8 @@ def _finding(finding: Diagnostic, sources: Mapping[str, Source], paint: _Paint) 
     if finding.span is not None:
         marks.insert(0, _Mark(finding.span, finding.here, primary=True))
     gutter = _gutter(marks, sources)
-    if finding.place or not marks:
-        if finding.place:
-            yield f"{' ' * gutter}{paint('place', '-->')} {_shown(finding.place)}"
+    if finding.place:
+        yield f"{' ' * gutter}{paint('place', '-->')} {_shown(finding.place)}"
     files = dict.fromkeys(mark.span.file for mark in marks)
     for index, file in enumerate(files):
         own = [mark for mark in marks if mark.span.file == file]

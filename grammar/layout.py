@@ -40,6 +40,8 @@ class Line:
     end: int
     column: int
     level: int
+    broken: bool = False
+    """Whether it holds a character or a quote that makes it unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ class _Code:
     start: int
     end: int
     column: int
+    broken: bool
 
 
 def lay_out(source: Source) -> Layout:
-    """Split a text into declarations; lines that cannot be read are reported and left out."""
+    """Split a text into declarations; lines that cannot be read are reported and marked."""
     found: list[Diagnostic] = []
     broken = set(_refused_characters(source, found))
     pieces: list[str] = []
@@ -81,9 +84,10 @@ def lay_out(source: Source) -> Layout:
         elif rest and number not in broken:
             found.append(_unclosed(source.name, raw, offset, end))
             broken.add(number)
-        if content and number not in broken:
+        if content:
             begin = len(stripped) - len(content)
-            codes.append(_Code(offset + begin, offset + len(stripped), _column(raw[:begin])))
+            place = offset + begin, offset + len(stripped), _column(raw[:begin])
+            codes.append(_Code(*place, broken=number in broken))
         offset += len(raw) + 1
     text = "\n".join(pieces).replace("\t", " ").replace("\r", " ").replace("\ufeff", " ")
     _names_that_deceive(source, text, codes, found)
@@ -196,7 +200,7 @@ def _declarations(source: Source, codes: list[_Code], found: list[Diagnostic]) -
         if not columns or code.column <= columns[0]:
             if block:
                 yield tuple(block)
-            block, columns = [Line(code.start, code.end, code.column, 0)], [code.column]
+            block, columns = [Line(code.start, code.end, code.column, 0, code.broken)], [code.column]
             if code.column:
                 found.append(_indented_without_block(source.name, code))
             continue
@@ -208,13 +212,15 @@ def _declarations(source: Source, codes: list[_Code], found: list[Diagnostic]) -
                     Diagnostic("RB1009", f"blocks are nested more than {NESTING_MAX} deep here", span, here="too deep")
                 )
         else:
+            block_column = columns[-1]
             while code.column < columns[-1]:
-                columns.pop()
+                block_column = columns.pop()
             if code.column != columns[-1]:
+                columns.append(block_column)
                 found.append(_between_blocks(source.name, code, columns[-1]))
         level = len(columns) - 1
         if level <= NESTING_MAX:
-            block.append(Line(code.start, code.end, code.column, level))
+            block.append(Line(code.start, code.end, code.column, level, code.broken))
     if block:
         yield tuple(block)
 

@@ -23,6 +23,7 @@ from . import mistakes
 from .builder import ACTIONS, STAND_IN, Build
 from .layout import NESTING_MAX, Layout, Line, lay_out
 from .machine import Machine, Patch, StuckError
+from .mistakes.case import block_end
 from .syntax import Charge, Contract, Declaration, EventName, Name, Plan, PlanItem, Policy, Remove, Ruleset
 from .tables import load_tables
 
@@ -86,7 +87,7 @@ class _Attempt:
 
     def declaration(self) -> Declaration | None:
         """The declaration, or None if its first line is beyond repair."""
-        self.lines = self._shallow_enough()
+        self.lines = self._readable(self._shallow_enough())
         self.build.mended = len(self.lines) < len(self.written)
         for _ in range(_TRIES_MAX):
             if not self.lines:
@@ -108,6 +109,25 @@ class _Attempt:
         """Whether something stood below a line as it was written; then it was left out, and that was reported."""
         following = next((line for line in self.written if line.start > head.start), head)
         return following.level > head.level
+
+    def _readable(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """The lines without those that the layout could not read; one that opens a block gets a stand-in."""
+        kept: list[Line] = []
+        index = 0
+        while index < len(lines):
+            line, end = lines[index], block_end(lines, index)
+            index += 1
+            if not line.broken:
+                kept.append(line)
+                continue
+            head = mistakes.stand_in(self.layout.text, line, lines[index:])
+            if head is None:
+                index = end if line.level else len(lines)
+                continue
+            self.heads_lost.add(line.start)
+            self.patches[line.start] = head
+            kept.append(line)
+        return kept
 
     def _shallow_enough(self) -> Sequence[Line]:
         kept: list[Line] = []

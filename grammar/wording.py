@@ -174,7 +174,7 @@ def _inside(node: s.Condition, bracketed: tuple[type[s.Node], ...]) -> str:
 def aggregation(node: s.Aggregation) -> str:
     if node.kind is s.AggregationKind.PERCENTILE:
         return f"{node.rank}{_ordinal(node.rank)} percentile"
-    return node.kind.value
+    return str(node.kind.value)
 
 
 def _ordinal(rank: str) -> str:

@@ -5,7 +5,7 @@ Several rows of one account are its successive subscriptions; they are half-open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -15,9 +15,9 @@ from typing import Final, TypeAlias, TypeVar
 from ..diagnostics import Diagnostic
 from ..engine.usage import CardHolding, FactSchema, Subscription
 from .columns import account_columns, field_plans, missing, read_fields, refused_columns
-from .files import InputFile, UnreadableFileError, expand_paths, unreadable
+from .files import FileKind, InputFile, UnreadableFileError, expand_paths, unreadable
 from .rejects import Reject, ignored_column, reject
-from .rows import Broken, RawRow, RowSource, json_value, open_rows
+from .rows import Broken, RawRow, RowSource, handed_over, json_value, open_rows
 from .values import Refusal, calendar_date, did_you_mean, money, text
 
 _STRUCTURE: Final = (("account",), ("plan",), ("start",))
@@ -63,6 +63,15 @@ def read_accounts(path: str | Path, schema: FactSchema) -> AccountsIntake:
                 reading.take_file(file, source)
         except UnreadableFileError as error:
             reading.findings.append(unreadable(file, error))
+    return reading.result()
+
+
+def accounts_of_rows(
+    rows: Iterable[Mapping[str, object]], schema: FactSchema, *, name: str = "accounts"
+) -> AccountsIntake:
+    """The subscriptions in rows that a program hands over."""
+    reading = _Reading(schema, [])
+    reading.take_file(InputFile(name, FileKind.ROWS), handed_over(rows))
     return reading.result()
 
 

@@ -22,12 +22,14 @@ STANDARD_INPUT: Final = "-"
 
 
 class FileKind(enum.Enum):
-    """A format of rows. `JSON` is an array of objects, or objects one after another."""
+    """Where rows come from. `JSON` is an array of objects, or objects one after another."""
 
     JSON_LINES = "JSON Lines"
     JSON = "JSON"
     CSV = "CSV"
     PARQUET = "Parquet"
+    ROWS = "rows"
+    """Mappings that a program hands over; no file at all."""
 
 
 _KINDS: Final = {
@@ -53,7 +55,8 @@ class InputFile:
         """`usage.csv, line 12`; rows of Parquet are counted, for it has no lines."""
         if row is None:
             return self.name
-        return f"{self.name}, {'row' if self.kind is FileKind.PARQUET else 'line'} {row}"
+        counted = self.kind in (FileKind.PARQUET, FileKind.ROWS)
+        return f"{self.name}, {'row' if counted else 'line'} {row}"
 
 
 class UnreadableFileError(Exception):

@@ -17,9 +17,9 @@ from ..diagnostics import Diagnostic
 from ..engine.usage import AccountUsage, FactSchema, MeteredQuantity, UsageEvent
 from .columns import refused_columns, usage_columns
 from .facts import Fact, FactReader, Identity
-from .files import InputFile, UnreadableFileError, expand_paths, unreadable
+from .files import FileKind, InputFile, UnreadableFileError, expand_paths, unreadable
 from .rejects import Reject, ignored_column, reject
-from .rows import Broken, RowSource, open_rows
+from .rows import Broken, RowSource, handed_over, open_rows
 from .values import Refusal
 
 ROWS_PER_REPORT: Final = 10_000
@@ -73,6 +73,19 @@ def read_usage(
                 reading.findings.append(unreadable(file, error))
     if on_progress is not None:
         on_progress(reading.read)
+    return reading.result()
+
+
+def usage_of_rows(
+    rows: Iterable[Mapping[str, object]],
+    schema: FactSchema,
+    *,
+    known_accounts: Set[str] | None = None,
+    name: str = "usage",
+) -> UsageIntake:
+    """The usage in rows that a program hands over: the mappings that lines of JSON would give."""
+    reading = _Reading(schema, known_accounts, None, [])
+    reading.take_file(InputFile(name, FileKind.ROWS), handed_over(rows))
     return reading.result()
 
 

@@ -181,7 +181,7 @@ def _cell(build: Build, cell: Any, column: s.Column) -> Any:
 
 
 def _single(cell: Any) -> Any:
-    values = cell.value if isinstance(cell, Part) and cell.kind == "values" else ()
+    values: tuple[Any, ...] = cell.value if isinstance(cell, Part) and cell.kind == "values" else ()
     return values[0] if len(values) == 1 else None
 
 

@@ -29,7 +29,7 @@ def _empty_block(case: Case) -> Slip | None:
     index = case.index - 1 if case.is_first else case.index
     line = case.lines[index]
     at = Case(case.build, case.source, case.text, case.lines, case.stuck, index)
-    word = case.text[line.start : line.end].split()[0]
+    word = case.text[line.start : line.end].split()[0].rstrip(":")
     return at.slip(
         "RB1004",
         f"the block that this `{word}` line opens is empty",

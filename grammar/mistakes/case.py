@@ -17,7 +17,7 @@ STRUCTURE = frozenset(("_NL", "_INDENT", "_DEDENT", "$END"))
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """A mistake: the finding, the lines `[line, end)` that it spoils, and how to read on instead, where that is clear."""
+    """A mistake: the finding, the lines `[line, end)` that it spoils, and what to read instead where that is clear."""
 
     finding: Diagnostic
     line: int
@@ -70,7 +70,7 @@ class Case:
         replace: str | None = None,
         tokens: Sequence[tuple[str, str]] | None = None,
     ) -> Slip:
-        """A slip at a span; `replace` is the fix as text, `tokens` how to read on (if not said, the words of the fix)."""
+        """A slip at a span; `replace` is the fix as text, `tokens` what to read instead (else the words of the fix)."""
         edits = (Edit(span, replace),) if replace is not None else ()
         patch = None
         if tokens is None and replace is not None:

@@ -38,7 +38,7 @@ def _strange_character(case: Case) -> Slip | None:
             case.span(at, at + 1),
             f"write `{twin.strip()}`",
             replace=twin,
-            tokens=(("NAME", twin.strip()),),
+            tokens=() if twin == "." else (("NAME", twin.strip()),),
         )
     return case.slip("RB1015", f"`{character}` is no sign of the language", case.span(at, at + 1), may_stand(case))
 

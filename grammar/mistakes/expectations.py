@@ -34,8 +34,10 @@ _VALUES = {
     "LPAR": "`(`",
     "_NL": "the end of the line",
 }
-_USUAL = tuple(
-    ["charge", "fee", "include", "minimum", "cap", "billed", "first", "next", "up", "above", "at", "free", "for", "when", "because", "plan", "meter", "event", "account", "unit", "window", "discount", "offer", "penalty", "tax", "example", "promise", "expect", "usage"]
+_USUAL = (
+    *("charge", "fee", "include", "minimum", "cap", "billed", "first", "next", "up", "above", "at", "free", "for"),
+    *("when", "because", "plan", "meter", "event", "account", "unit", "window", "discount", "offer", "penalty"),
+    *("tax", "example", "promise", "expect", "usage"),
 )
 
 

@@ -6,6 +6,7 @@ Declarations may stand in any order; they are resolved in the order in which the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from ....diagnostics import CODES, Diagnostic, Source, Span
@@ -176,7 +177,10 @@ def _schema(scope: Scope, plans: tuple[Plan, ...]) -> FactSchema:
         units=scope.units,
         events=scope.events,
         meters={
-            name: MeterSchema(name, meter.unit, scope.events[meter.event].fields)
+            # A quantity that was metered elsewhere says only the fields that prices ask for.
+            name: MeterSchema(
+                name, meter.unit, tuple(replace(item, required=False) for item in scope.events[meter.event].fields)
+            )
             for name, meter in scope.meters.items()
         },
         attributes=scope.attributes,

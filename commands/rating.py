@@ -1,0 +1,309 @@
+"""What `rate`, `explain` and `invoice` share: reading the inputs, rating every subscription, saying what was read.
+
+Nothing is printed as a result before everything is known to be sound: a bad row or an account that cannot be rated
+ends the run with 2 and without output.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..cli import EXIT_FINDINGS, EXIT_USE
+from ..diagnostics import Diagnostic, Severity, Source
+from .console import note, number_of, show_findings
+from .files import compile_file, find_one
+
+if TYPE_CHECKING:
+    from ..engine.period import DateRange, Period
+    from ..engine.plan import Program
+    from ..engine.statement import Statement
+    from ..engine.usage import AccountUsage, Subscription
+    from ..intake import AccountsIntake, UsageIntake
+
+F = TypeVar("F", bound=Callable[..., Any])
+SHOWN_MAX = 20
+
+
+def input_options(function: F) -> F:
+    """The options that name what is rated."""
+    options = [
+        click.argument("ruleset", metavar="RULESET"),
+        click.option(
+            "--usage",
+            "usage",
+            multiple=True,
+            metavar="FILE",
+            help="JSON Lines, CSV or Parquet, also a glob; `-` reads JSON Lines from standard input. May be repeated.",
+        ),
+        click.option(
+            "--accounts", required=True, metavar="FILE", help="JSON Lines, JSON, CSV or Parquet: account, plan, start."
+        ),
+        click.option("--period", "period_text", required=True, metavar="P", help="2026, 2026-03 or 2026-03-01."),
+        click.option("--account", "account", metavar="ID", help="Only this account."),
+        click.option("--rejects", metavar="FILE", help="Write rows with mistakes to this file (CSV or .jsonl)."),
+        click.option("--skip-bad-rows", is_flag=True, help="Go on without rows that have mistakes; they are counted."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The call, as it was made."""
+
+    ruleset: str
+    usage: Sequence[str]
+    accounts: str
+    period_text: str
+    account: str | None
+    rejects: str | None
+    skip_bad_rows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """Everything that was rated, and what was read for it."""
+
+    program: Program
+    sources: Mapping[str, Source]
+    period: DateRange
+    statements: tuple[Statement, ...]
+    usage: UsageIntake
+    accounts: AccountsIntake
+    outside: int
+    notes: tuple[str, ...] = field(default=())
+
+
+def stop(findings: Sequence[Diagnostic], code: int = EXIT_USE, sources: Mapping[str, Source] | None = None) -> None:
+    """Print findings (the first twenty, and how many more) and exit."""
+    show_findings(findings[:SHOWN_MAX], sources)
+    if len(findings) > SHOWN_MAX:
+        note(f"… and {len(findings) - SHOWN_MAX:,} more")
+    sys.exit(code)
+
+
+def load_program(ruleset: str) -> tuple[Program, Mapping[str, Source]]:
+    """The program of a ruleset file or folder; exits where it has errors. Statements cite it by its file's name."""
+    path = find_one(ruleset)
+    if isinstance(path, Diagnostic):
+        stop([path])
+        raise AssertionError
+    compiled = compile_file(path, name=path.name)
+    if isinstance(compiled, Diagnostic):
+        stop([compiled])
+        raise AssertionError
+    if compiled.program is None:
+        errors = [finding for finding in compiled.findings if finding.severity is Severity.ERROR]
+        stop(errors, EXIT_FINDINGS, compiled.sources)
+        raise AssertionError
+    return compiled.program, compiled.sources
+
+
+def parsed_period(text: str) -> DateRange:
+    """The days of `--period`; exits where it is none."""
+    from ..engine.period import parse_period
+
+    found = parse_period(text)
+    if found is None:
+        hint = "write a year, a month or a day: 2026, 2026-03 or 2026-03-01"
+        stop([Diagnostic("RB9003", f"“{text}” is no period", hints=(hint,), place="--period")])
+        raise AssertionError
+    return found
+
+
+def rate_inputs(inputs: Inputs) -> Rated:
+    """Read and rate; exits with every mistake that was found."""
+    from ..intake import read_accounts, read_usage
+
+    program, sources = load_program(inputs.ruleset)
+    period = parsed_period(inputs.period_text)
+    accounts = read_accounts(inputs.accounts, program.schema)
+    with progress("reading usage", "rows") as report:
+        usage = read_usage(inputs.usage, program.schema, known_accounts=accounts.accounts, on_progress=report)
+    _check_rows(inputs, accounts, usage)
+    subscriptions = _chosen(inputs, accounts)
+    statements, refusals, outside = _rate_all(program, subscriptions, usage, period)
+    if refusals:
+        stop(refusals)
+    return Rated(
+        program,
+        sources,
+        period,
+        statements,
+        usage,
+        accounts,
+        outside,
+        _reach_notes(program, subscriptions, usage, period),
+    )
+
+
+def _check_rows(inputs: Inputs, accounts: AccountsIntake, usage: UsageIntake) -> None:
+    from ..intake import first_rejects, write_rejects
+
+    findings = [*accounts.findings, *usage.findings]
+    rejects = [*accounts.rejects, *usage.rejects]
+    shown, more = first_rejects(rejects, SHOWN_MAX)
+    if inputs.rejects is not None:
+        findings.extend(write_rejects(rejects, Path(inputs.rejects)))
+    show_findings([*findings, *shown])
+    if more:
+        hint = "" if inputs.rejects else "; `--rejects FILE` writes them all"
+        note(f"… and {more:,} more mistakes{hint}")
+    unreadable = any(finding.severity is Severity.ERROR for finding in findings)
+    if unreadable or (rejects and not inputs.skip_bad_rows):
+        if rejects:
+            rejected = accounts.rejected + usage.rejected
+            note(f"{number_of(rejected, 'row')} rejected, nothing written; `--skip-bad-rows` goes on without them")
+        sys.exit(EXIT_USE)
+
+
+def _chosen(inputs: Inputs, accounts: AccountsIntake) -> tuple[Subscription, ...]:
+    if inputs.account is None:
+        return accounts.subscriptions
+    chosen = tuple(item for item in accounts.subscriptions if item.account == inputs.account)
+    if not chosen:
+        import difflib
+
+        near = difflib.get_close_matches(inputs.account, sorted(accounts.accounts), n=1)
+        hint = f"did you mean {near[0]}?" if near else "name an account of the accounts file"
+        stop([Diagnostic("RB9004", f"there is no account {inputs.account}", hints=(hint,), place="--account")])
+    return chosen
+
+
+def _rate_all(
+    program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange
+) -> tuple[tuple[Statement, ...], list[Diagnostic], int]:
+    """The statements of all subscriptions, what was refused, and how many rows lie outside every rated period."""
+    from ..engine.evaluators.rate import billing_periods_of, rate
+    from ..engine.usage import AccountUsage
+
+    statements: list[Statement] = []
+    refusals: list[Diagnostic] = []
+    rated: dict[str, list[Period]] = {}
+    nothing = AccountUsage()
+    with progress("rating", "accounts", len(subscriptions)) as report:
+        for number, subscription in enumerate(subscriptions, 1):
+            own = usage.by_account.get(subscription.account, nothing)
+            periods = list(billing_periods_of(program, subscription, period))
+            if len(periods) > 1 and any(item.time is None for item in own.quantities):
+                refusals.append(_undated(subscription, len(periods)))
+                continue
+            for item in periods:
+                if isinstance(item, Diagnostic):
+                    refusals.append(item)
+                    continue
+                result = rate(program, subscription, own, item)
+                if isinstance(result, Diagnostic):
+                    refusals.append(result)
+                else:
+                    statements.append(result)
+                    rated.setdefault(subscription.account, []).append(_covered(result, subscription, program))
+            report(number)
+    accounts = {subscription.account for subscription in subscriptions}
+    outside = sum(
+        _outside(usage.by_account[name], rated.get(name, [])) for name in usage.by_account if name in accounts
+    )
+    return tuple(statements), refusals, outside
+
+
+def _undated(subscription: Subscription, count: int) -> Diagnostic:
+    return Diagnostic(
+        "RB4005",
+        f"a metered quantity has no time, and {count} billing periods are rated",
+        hints=("give the quantity a time", "rate one billing period at a time"),
+        place=f"account {subscription.account}",
+    )
+
+
+def _covered(statement: Statement, subscription: Subscription, program: Program) -> Period:
+    from datetime import UTC
+    from zoneinfo import ZoneInfo
+
+    from ..engine.period import Period, local_midnight
+
+    zone = ZoneInfo(program.zone)
+    start = max(statement.start.astimezone(UTC), local_midnight(subscription.start, zone))
+    end = statement.end.astimezone(UTC)
+    if subscription.end is not None:
+        end = min(end, local_midnight(subscription.end, zone))
+    return Period(start, max(start, end))
+
+
+def _outside(usage: AccountUsage, periods: Sequence[Period]) -> int:
+    times = [event.time for event in usage.events]
+    times += [item.time for item in usage.quantities if item.time is not None]
+    return sum(not any(period.contains(time) for period in periods) for time in times)
+
+
+def _reach_notes(
+    program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange
+) -> tuple[str, ...]:
+    """A note where a rule reaches back further than the files do."""
+    needed = _reaches_back_to(program, subscriptions, period)
+    first = usage.first_time
+    if needed is None or first is None:
+        return ()
+    from zoneinfo import ZoneInfo
+
+    begins = first.astimezone(ZoneInfo(program.zone)).date()
+    if begins <= needed:
+        return ()
+    return (f"usage begins on {begins}, and rules reach back to {needed}: what was used between is not known",)
+
+
+def _reaches_back_to(program: Program, subscriptions: Sequence[Subscription], period: DateRange) -> date | None:
+    days = [
+        include.every.after(subscription.start, max(include.every.steps_to(subscription.start, period.start), 0))
+        for subscription in subscriptions
+        for plan in program.plans[subscription.plan]
+        for include in plan.includes
+        if include.every is not None
+    ]
+    reaching = [day for day in days if day < period.start]
+    return min(reaching, default=None)
+
+
+def say_summary(rated: Rated, total: str) -> None:
+    """The summary of a run, on standard error."""
+    usage = rated.usage
+    note(
+        f"{number_of(usage.read, 'event')} read: {usage.counted:,} counted, {usage.repeated:,} repeated, "
+        f"{usage.rejected:,} rejected; {rated.outside:,} of those counted outside the period"
+    )
+    note(f"{number_of(len({item.account for item in rated.statements}), 'account')}; total {total}")
+    for text in rated.notes:
+        note(f"note: {text}")
+
+
+@contextmanager
+def progress(label: str, noun: str, length: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Hears how far something has come, and shows it on a terminal; elsewhere it says nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    if length is None:
+
+        def say(count: int) -> None:
+            click.echo(f"\r{label}: {count:,} {noun}", nl=False, err=True)
+
+        yield say
+        click.echo("\r\033[K", nl=False, err=True)
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        reached = 0
+
+        def advance(count: int) -> None:
+            nonlocal reached
+            bar.update(count - reached)
+            reached = count
+
+        yield advance
