@@ -59,7 +59,7 @@ def _formatted(path: Path, text: str, findings: list[Diagnostic], sources: dict[
         findings.extend(mistakes)
         sources[source.name] = source
         return None
-    return format_ruleset(tree, source)
+    return format_ruleset(tree, text)
 
 
 def _print_diff(path: Path, before: str, after: str) -> None:

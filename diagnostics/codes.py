@@ -96,6 +96,7 @@ CODES = _table(
     Code("RB2209", "using more costs less", warning=True),
     Code("RB2210", "meter that nothing prices", warning=True),
     Code("RB2211", "condition that can never hold"),
+    Code("RB2212", "plan without a charge or a fee", warning=True),
     # RB23xx: dates and versions
     Code("RB2301", "dates that overlap"),
     Code("RB2302", "gap between versions", warning=True),
@@ -110,6 +111,7 @@ CODES = _table(
     Code("RB2405", "fixed amount on several lines under `best one`"),
     Code("RB2406", "policy that can never apply"),
     Code("RB2501", "warning that cannot be allowed"),
+    Code("RB2502", "`allow` that allows nothing", warning=True),
     # RB29xx: not built yet
     Code("RB2901", "form that is not built yet"),
     # RB30xx: rows

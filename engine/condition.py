@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol, TypeAlias, assert_never
 
+from ..records import Record
 from .usage import Value
 
 Scalar: TypeAlias = Fraction | str | date | bool
@@ -33,41 +33,35 @@ def scalar(value: Value) -> Scalar:
     return Fraction(value) if isinstance(value, Decimal) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Record):
     """`account.tier`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOf:
+class FieldOf(Record):
     """A field of the event at hand."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class UsageOf:
+class UsageOf(Record):
     """`usage of requests`."""
 
     meter: str
 
 
-@dataclass(frozen=True, slots=True)
-class AmountOf:
+class AmountOf(Record):
     """`amount of compute`, in money."""
 
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
+class Month(Record):
     """The number of the month in which the period begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Record):
     """A constant; `text` as it was written."""
 
     value: Scalar
@@ -88,8 +82,7 @@ class Comparison(enum.Enum):
     GREATER_OR_EQUAL = ">="
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Record):
     """`account.tier is gold`."""
 
     left: Operand
@@ -98,8 +91,7 @@ class Compare:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Record):
     """`account.country is one of "GB", "FR"`."""
 
     operand: Operand
@@ -108,8 +100,7 @@ class OneOf:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Record):
     """`account.country is known`."""
 
     operand: Attribute | FieldOf
@@ -117,32 +108,28 @@ class Known:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StartsIn:
+class StartsIn(Record):
     """`period starts in summer`; `window` is a name."""
 
     window: str
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Record):
     """All parts hold."""
 
     parts: tuple[Condition, ...]
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Record):
     """A part holds."""
 
     parts: tuple[Condition, ...]
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Record):
     """The part does not hold."""
 
     part: Condition
@@ -263,8 +250,7 @@ def operands(condition: Condition) -> tuple[Operand, ...]:
             assert_never(condition)
 
 
-@dataclass(frozen=True, slots=True)
-class EventFacts:
+class EventFacts(Record):
     """The facts of one event, for a meter's `where`: its fields and nothing else."""
 
     fields: Mapping[str, Value]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 from typing import TypeAlias
 
 from ..money import MoneyUnit, Rounding
+from ..records import Record, field
 from .condition import Condition
 from .derivation import Place
 from .dispatch import Branch, Leaf, Tree
@@ -57,8 +57,7 @@ class ByDay(enum.Enum):
     HIGHEST = "by day at its highest"
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Record):
     """The inner level of a two-level meter: what happens inside each interval of so many seconds."""
 
     aggregation: Aggregation
@@ -66,16 +65,14 @@ class Interval:
     days_with_usage: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class QuantityRounding:
+class QuantityRounding(Record):
     """`rounded up to 1 GB`, in the unit of what is rounded."""
 
     size: Fraction
     mode: Rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(Record):
     """Events to one quantity per account, period and combination of `by` values.
 
     `factor` turns a value of the field into the meter's unit (for a time integral: value × seconds). `each_rounding`
@@ -115,30 +112,26 @@ class Meter:
 # Charges
 
 
-@dataclass(frozen=True, slots=True)
-class OfMeter:
+class OfMeter(Record):
     """The quantity of a meter."""
 
     meter: str
 
 
-@dataclass(frozen=True, slots=True)
-class OfAttribute:
+class OfAttribute(Record):
     """An attribute of the account, times `factor` in the charge's unit."""
 
     attribute: str
     factor: Fraction = Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
-class OfAmount:
+class OfAmount(Record):
     """The rounded lines of other charges, as a quantity of money."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OfEach:
+class OfEach(Record):
     """Every event on its own: a field of it times `factor`, or 1 each. `lasting` events may be cut at windows."""
 
     event: str
@@ -161,8 +154,7 @@ class ColumnKind(enum.Enum):
     TIME = "time"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record):
     """A key column: `values` are the declared ones in their order, empty where any text or number may stand."""
 
     kind: ColumnKind
@@ -170,8 +162,7 @@ class Column:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Record):
     """A floor or ceiling in money. `text` and `place` are the ruleset's."""
 
     amount: Fraction
@@ -181,8 +172,7 @@ class Bound:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """A row of prices: its schedule, and the bounds of its own."""
 
     schedule: Schedule
@@ -191,16 +181,14 @@ class Row:
     cap: Bound | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LineRounding:
+class LineRounding(Record):
     """To a multiple of `size` money, by a mode."""
 
     size: Fraction
     mode: Rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Record):
     """A priced quantity. Without columns there is one row and always one line.
 
     Under `OfEach` the bounds `minimum` and `cap` are per event; `period_minimum` and `period_cap` bound the sum.
@@ -240,8 +228,7 @@ class Proration(enum.Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Fee:
+class Fee(Record):
     """A fee for terms of `every`; `calendar` terms are those of the calendar, others count from the start."""
 
     name: str
@@ -262,8 +249,7 @@ class Fee:
     citation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(Record):
     """Included units of a meter, in the meter's unit; `every` is None for each billing period."""
 
     meter: str
@@ -282,8 +268,7 @@ class BoundKind(enum.Enum):
     CAP = "cap"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanBound:
+class PlanBound(Record):
     """The floor or ceiling of a plan; without `lines` it bounds all charges and fees after policies."""
 
     kind: BoundKind
@@ -295,8 +280,7 @@ class PlanBound:
 # Policies
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyOf:
+class MoneyOf(Record):
     """Money that stands in the ruleset, or an attribute of the account."""
 
     amount: Fraction | None
@@ -304,8 +288,7 @@ class MoneyOf:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class NumberOf:
+class NumberOf(Record):
     """A number in the ruleset, or an attribute of the account times `factor`."""
 
     number: Fraction | None
@@ -314,8 +297,7 @@ class NumberOf:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class PercentOff:
+class PercentOff(Record):
     """`10% off compute during festival`."""
 
     percent: Fraction
@@ -323,15 +305,13 @@ class PercentOff:
     during: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyOff:
+class MoneyOff(Record):
     """`$50 off total`."""
 
     money: MoneyOf
 
 
-@dataclass(frozen=True, slots=True)
-class UnitsFree:
+class UnitsFree(Record):
     """`100 GB of egress free`."""
 
     meter: str
@@ -339,15 +319,13 @@ class UnitsFree:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddMoney:
+class AddMoney(Record):
     """`¥100`."""
 
     money: MoneyOf
 
 
-@dataclass(frozen=True, slots=True)
-class PerAttribute:
+class PerAttribute(Record):
     """`per day of account.days_overdue`: so many steps of an attribute, past a mark where there is one."""
 
     attribute: str
@@ -357,8 +335,7 @@ class PerAttribute:
     above: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AddPercent:
+class AddPercent(Record):
     """`20% of total`; `base` is an attribute of money instead of the policy's targets where it is not None."""
 
     percent: Fraction
@@ -367,8 +344,7 @@ class AddPercent:
     per: PerAttribute | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AddPerUnit:
+class AddPerUnit(Record):
     """`¥0.50 per unit of compute above account.limit`: money for each `per` of a meter or attribute past a bound.
 
     With `started` every started `per` counts whole.
@@ -405,8 +381,7 @@ class Combination(enum.Enum):
     ONE_AFTER_ANOTHER = "one after another"
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(Record):
     """Which lines a policy or tax is about. `names` are charges and fees of the plan; `everything` is `total`."""
 
     names: tuple[str, ...]
@@ -414,8 +389,7 @@ class Targets:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Record):
     """One discount, offer or penalty as it stands for one plan. It holds for periods that begin in `[start, end)`."""
 
     kind: PolicyKind
@@ -433,8 +407,7 @@ class Policy:
     citation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tax:
+class Tax(Record):
     """`tax vat "VAT": 20% of total`."""
 
     name: str
@@ -451,8 +424,7 @@ class Tax:
     citation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Record):
     """A prepaid card; `pays` is empty for everything."""
 
     name: str
@@ -466,8 +438,7 @@ class Card:
     citation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """One version of a billing plan or contract, in force in `[start, end)`, with the policies that may apply to it."""
 
     name: str
@@ -488,8 +459,7 @@ class Plan:
         return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record):
     """A ruleset, compiled. `plans` maps a name to its versions in the order of their dates."""
 
     name: str

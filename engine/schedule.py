@@ -156,19 +156,24 @@ def fitting(schedule: Schedule, quantity: Fraction) -> tuple[Schedule, int]:
 def settled(schedule: Schedule, factors: tuple[Fraction, ...]) -> Schedule:
     """The schedule with its dependent widths multiplied out: `factors` holds one number a band, 1 where none depends.
 
-    Widths are read off the bounds: a dependent band's own width is `upper` less the bound before it.
+    In a graduated schedule a band's own width (its bound less the one before) is multiplied, in the others its bound,
+    which is a total.
     """
-    widths: list[Fraction | None] = []
-    low = 0
+    bounds: list[Fraction | None] = []
+    low, reach = 0, Fraction(0)
     for band, factor in zip(schedule.bands, factors, strict=True):
-        widths.append(None if band.upper is None else (band.upper - low) * factor)
-        low = band.upper if band.upper is not None else low
-    denominator = lcm(*(width.denominator for width in widths if width is not None))
+        if band.upper is None:
+            bounds.append(None)
+        elif schedule.mode is Mode.GRADUATED:
+            reach += (band.upper - low) * factor
+            low = band.upper
+            bounds.append(reach)
+        else:
+            bounds.append(band.upper * factor)
+    denominator = lcm(*(bound.denominator for bound in bounds if bound is not None))
     finer = scaled(schedule, schedule.quantity_scale * denominator)
-    factor_up = finer.quantity_scale // schedule.quantity_scale
-    bands = []
-    bound = Fraction(0)
-    for band, width in zip(finer.bands, widths, strict=True):
-        bound += 0 if width is None else width * factor_up
-        bands.append(replace(band, upper=None if width is None else int(bound), width_per=None))
-    return replace(finer, bands=tuple(bands))
+    bands = tuple(
+        replace(band, upper=None if bound is None else int(bound * denominator), width_per=None)
+        for band, bound in zip(finer.bands, bounds, strict=True)
+    )
+    return replace(finer, bands=bands)

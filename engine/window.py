@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
+from ..records import Record
 from .holiday import holidays_of_year
 from .period import Period, clock_changes
 
@@ -44,8 +44,7 @@ class MonthDay(NamedTuple):
     day: int
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
+class Days(Record):
     """`mon to fri 08:00 to 22:00`; without times, whole days.
 
     Times are seconds of the day, `24:00` included. An end at or before the start is on the next day; the whole range
@@ -61,32 +60,28 @@ class Days:
             raise ValueError(f"a day has no seconds {self.start_second} to {self.end_second}")
 
 
-@dataclass(frozen=True, slots=True)
-class Months:
+class Months(Record):
     """`jun to sep`; both ends included, every year; `nov to feb` wraps the year."""
 
     first: int
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class MonthDays:
+class MonthDays(Record):
     """`may 16 to oct 15`; both ends included, every year; `dec 24 to jan 6` wraps the year."""
 
     first: MonthDay
     last: MonthDay
 
 
-@dataclass(frozen=True, slots=True)
-class Dates:
+class Dates(Record):
     """`2026-11-11 through 2026-11-12`, held half-open: `end` is the first day after it."""
 
     start: date
     end: date
 
 
-@dataclass(frozen=True, slots=True)
-class Holidays:
+class Holidays(Record):
     """`holidays of CN named "Spring Festival"`; without names, every public holiday."""
 
     country: str
@@ -94,15 +89,13 @@ class Holidays:
     subdivision: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(Record):
     """`jun to sep, dec`"""
 
     parts: tuple[Window, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Intersection:
+class Intersection(Record):
     """`summer and evening`"""
 
     parts: tuple[Window, ...]
@@ -112,8 +105,7 @@ class Intersection:
             raise ValueError("the intersection of no windows has no bounds")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Record):
     """`mon to fri except holidays of US`"""
 
     base: Window

@@ -78,9 +78,12 @@ def _column(comment: s.Comment, source: Source) -> int:
 
 
 def _trailing(row: _Entry, comment: s.Comment, source: Source | None) -> _Entry:
-    """A comment after code keeps its column if at least two spaces are left."""
-    width = display_width(row.text)
-    gap = max(2, _column(comment, source) - width) if source is not None else 2
+    """A comment after code stands two spaces behind it, or where its author aligned it."""
+    gap = 2
+    if source is not None:
+        line, column = source.position(comment.span.start)
+        if source.line(line)[: column - 1].endswith("  "):
+            gap = max(2, _column(comment, source) - display_width(row.text))
     return _Entry(row.level, row.text + " " * gap + comment.text, row.offset, row.declaration, row.opens_declaration)
 
 

@@ -101,9 +101,10 @@ def _column(indentation: str) -> int:
 
 def _as_ascii_twins(line: str) -> str:
     parts: list[str] = []
-    position = 0
+    position, comment = 0, line.find("#")
     while position < len(line):
-        comment = line.find("#", position)
+        if 0 <= comment < position:
+            comment = line.find("#", position)
         quoted = _QUOTED.search(line, position)
         if quoted is not None and (comment < 0 or quoted.start() < comment):
             parts.append(line[position : quoted.start()].translate(_TWINS))
@@ -153,11 +154,11 @@ def _refused_characters(source: Source, found: list[Diagnostic]) -> Iterator[int
         if character == "\ufeff" and start == 0:
             continue
         number = source.position(start)[0] - 1
-        finding = _refusal(Span(source.name, start, start + 1), character, source, number)
-        if (number, finding.code) not in seen:
-            seen.add((number, finding.code))
-            found.append(finding)
-        if finding.code != "RB1002":
+        kind = character if character == "\t" or character not in _BIDI else "bidi"
+        if (number, kind) not in seen:
+            seen.add((number, kind))
+            found.append(_refusal(Span(source.name, start, start + 1), character, source, number))
+        if character != "\t":
             yield number
 
 

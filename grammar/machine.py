@@ -21,6 +21,7 @@ Action: TypeAlias = Callable[[Any, list[Any], Span], Any]
 """Makes a node: of what the caller handed in, the parts of a production, and the span that it covers."""
 
 _CURRENCY_CODE = re.compile(r" ?([A-Z]{3})(?![\w.])")
+_SPACES = re.compile(" *")
 _END = "$END"
 
 
@@ -41,6 +42,11 @@ class Patch:
     start: int
     end: int
     tokens: tuple[tuple[str, str], ...]
+
+
+def _after_spaces(text: str, position: int, end: int) -> int:
+    found = _SPACES.match(text, position, end)
+    return found.end() if found is not None else position
 
 
 class StuckError(Exception):
@@ -85,7 +91,7 @@ class Machine:
         while position < end:
             found = match(text, position, end)
             if patches:
-                begin = position + len(text[position:end]) - len(text[position:end].lstrip())
+                begin = _after_spaces(text, position, end)
                 patch = patches.get(begin)
                 if patch is not None:
                     self._substitute(patch, walk)
@@ -94,7 +100,7 @@ class Machine:
                         continue
                     found = match(text, position, end)
             if found is None:
-                bad = end - len(text[position:end].lstrip())
+                bad = _after_spaces(text, position, end)
                 raise StuckError(Token("", text[bad], bad, bad + 1), walk.line, walk.expected())
             kind = found.lastgroup or ""
             begin, position = found.span(kind)

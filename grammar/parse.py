@@ -28,7 +28,7 @@ from .syntax import Charge, Contract, Declaration, EventName, Name, Plan, PlanIt
 from .tables import load_tables
 
 BYTES_MAX = 256 * 1024
-_TRIES_MAX = 20
+_TRIES_MIN, _TRIES_MAX, _LINES_READ_MAX = 4, 20, 40_000
 _CURRENCY_LINE = re.compile(r"^[ ]+currency +([A-Z]{3}) *$", re.MULTILINE)
 _NEGATIONS = re.compile(rf"(?:\bnot\b[ (]*){{{NESTING_MAX + 1}}}")
 
@@ -89,7 +89,7 @@ class _Attempt:
         """The declaration, or None if its first line is beyond repair."""
         self.lines = self._readable(self._shallow_enough())
         self.build.mended = len(self.lines) < len(self.written)
-        for _ in range(_TRIES_MAX):
+        for _ in range(max(_TRIES_MIN, min(_TRIES_MAX, _LINES_READ_MAX // max(1, len(self.lines))))):
             if not self.lines:
                 return None
             known = len(self.build.found)

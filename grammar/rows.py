@@ -320,8 +320,10 @@ def _tax(node: s.Tax) -> list[Row]:
 
 def _example(node: s.Example) -> list[Row]:
     since = f" since {node.since.iso}" if node.since is not None else ""
-    unreviewed = " unreviewed" if node.unreviewed else ""
-    head = f"example {w.text(node.title)} on {node.plan.text}{since} in {node.period.iso}{unreviewed}"
+    head = f"example {w.text(node.title)} on {node.plan.text}{since} in {node.period.iso}"
+    if not node.items:  # the word alone makes a block
+        return _opened(node, head, [[_row(node, "unreviewed")]])
+    head += " unreviewed" if node.unreviewed else ""
     return _opened(node, head, [[_row(item, _example_item(item))] for item in node.items])
 
 

@@ -10,45 +10,40 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
 from ..diagnostics import Span
+from ..records import Record, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Record):
     """Everything that stands somewhere in the text."""
 
-    span: Span = field(compare=False, repr=False)
+    span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 # Leaves
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Node):
     """`compute`, `出网流量`; a name as written, normalised to NFC."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class EventName(Node):
     """`compute.used`; the dotted name of an event."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Text(Node):
     """`"Pay as you go"`; without its quotes."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Node):
     """`1,000` or `-0.085`; `digits` is the plain decimal, without commas."""
 
@@ -59,7 +54,6 @@ class Number(Node):
         return Fraction(self.digits)
 
 
-@dataclass(frozen=True, slots=True)
 class Money(Node):
     """`$0.40` (`symbol`) or `0.40 USD` (`code`): exactly one of the two is not empty."""
 
@@ -72,7 +66,6 @@ class Money(Node):
         return Fraction(self.digits)
 
 
-@dataclass(frozen=True, slots=True)
 class Percent(Node):
     """`10%`."""
 
@@ -84,7 +77,6 @@ class Percent(Node):
         return Fraction(self.digits) / 100
 
 
-@dataclass(frozen=True, slots=True)
 class Quantity(Node):
     """`12 TB`, `1,000`: a number with a unit or none."""
 
@@ -92,28 +84,24 @@ class Quantity(Node):
     unit: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Date(Node):
     """`2026-03-01`; ISO text, checked to exist."""
 
     iso: str
 
 
-@dataclass(frozen=True, slots=True)
 class Period(Node):
     """`2026`, `2026-03` or `2026-03-01` where a period stands."""
 
     iso: str
 
 
-@dataclass(frozen=True, slots=True)
 class Time(Node):
     """`08:00`, `19:58:30`, `24:00`; seconds after midnight."""
 
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
 class Boolean(Node):
     """`yes` or `no` (or `true`, `false`) as a value."""
 
@@ -123,14 +111,12 @@ class Boolean(Node):
 Value: TypeAlias = Name | Text | Number | Money | Percent | Quantity | Date | Boolean
 
 
-@dataclass(frozen=True, slots=True)
 class AccountField(Node):
     """`account.tier`."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
 class LocalLabel(Node):
     """`label zh "流量费"`."""
 
@@ -138,7 +124,6 @@ class LocalLabel(Node):
     text: Text
 
 
-@dataclass(frozen=True, slots=True)
 class Annotations(Node):
     """What may stand indented below a declaration: labels, `because`, `source`."""
 
@@ -147,7 +132,6 @@ class Annotations(Node):
     source: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Dating(Node):
     """`from D before D` or `from D through D`; every part may be missing."""
 
@@ -169,7 +153,6 @@ class RoundingMode(enum.Enum):
     DOWN = "down"
 
 
-@dataclass(frozen=True, slots=True)
 class RoundMoney(Node):
     """`round each line to ¥0.0001 half up`, `round total to ¥0.05`: unit and mode, each may be missing."""
 
@@ -177,7 +160,6 @@ class RoundMoney(Node):
     mode: RoundingMode | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Header(Node):
     """`ruleset platform "Open Platform":` with its settings."""
 
@@ -190,7 +172,6 @@ class Header(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Import(Node):
     """`import "common.rates"`."""
 
@@ -200,7 +181,6 @@ class Import(Node):
 # Facts: units, accounts, events
 
 
-@dataclass(frozen=True, slots=True)
 class UnitDeclaration(Node):
     """`unit unit`, `unit crate = 100 unit`."""
 
@@ -209,34 +189,28 @@ class UnitDeclaration(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class NumberType(Node):
     """`number`, `number of GB`."""
 
     unit: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class MoneyType(Node):
     """`money`."""
 
 
-@dataclass(frozen=True, slots=True)
 class TextType(Node):
     """`text`."""
 
 
-@dataclass(frozen=True, slots=True)
 class DateType(Node):
     """`date`."""
 
 
-@dataclass(frozen=True, slots=True)
 class YesNoType(Node):
     """`yes or no`."""
 
 
-@dataclass(frozen=True, slots=True)
 class OneOfType(Node):
     """`one of standard, gold, "us-east-1"`."""
 
@@ -246,7 +220,6 @@ class OneOfType(Node):
 FieldType: TypeAlias = NumberType | MoneyType | TextType | DateType | YesNoType | OneOfType
 
 
-@dataclass(frozen=True, slots=True)
 class Field(Node):
     """`tier: one of standard, gold, default standard`."""
 
@@ -257,14 +230,12 @@ class Field(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class AccountDeclaration(Node):
     """`account:` with its attributes."""
 
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class EventDeclaration(Node):
     """`event call lasting duration:` with its fields."""
 
@@ -288,21 +259,18 @@ class Comparison(enum.Enum):
     GREATER_OR_EQUAL = ">="
 
 
-@dataclass(frozen=True, slots=True)
 class UsageOf(Node):
     """`usage of requests`: the metered quantity of the period."""
 
     meter: Name
 
 
-@dataclass(frozen=True, slots=True)
 class AmountOfLine(Node):
     """`amount of compute`: what a line costs, in a condition."""
 
     line: Name
 
 
-@dataclass(frozen=True, slots=True)
 class Month(Node):
     """`month`, as in `month is jan` or `month is one of jun, jul`."""
 
@@ -312,7 +280,6 @@ Operand: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Compare(Node):
     """`account.tier is gold`, `usage of requests > 5,000,000`, `status < 500`."""
 
@@ -321,7 +288,6 @@ class Compare(Node):
     right: Operand
 
 
-@dataclass(frozen=True, slots=True)
 class IsOneOf(Node):
     """`account.country is one of "GB", "FR"`; with `negated`, `is not one of`."""
 
@@ -330,7 +296,6 @@ class IsOneOf(Node):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class IsKnown(Node):
     """`account.country is known`; with `negated`, `is not known`."""
 
@@ -338,35 +303,30 @@ class IsKnown(Node):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class PeriodStartsIn(Node):
     """`period starts in summer`."""
 
     window: Name
 
 
-@dataclass(frozen=True, slots=True)
 class Holds(Node):
     """A `yes or no` field or attribute alone: `account.exempt`."""
 
     operand: AccountField | Name
 
 
-@dataclass(frozen=True, slots=True)
 class And(Node):
     """`a and b and c`."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Or(Node):
     """`a or b or c`."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Not(Node):
     """`not a`."""
 
@@ -394,7 +354,6 @@ class AggregationKind(enum.Enum):
     TIME_INTEGRAL = "time integral"
 
 
-@dataclass(frozen=True, slots=True)
 class Aggregation(Node):
     """`sum`, `95th percentile` (`rank` is 95)."""
 
@@ -409,7 +368,6 @@ class LevelKind(enum.Enum):
     RUNNING_SUM = "running sum of"
 
 
-@dataclass(frozen=True, slots=True)
 class Level(Node):
     """`level of size`, `running sum of change`, with `per FIELD` one level per value."""
 
@@ -418,7 +376,6 @@ class Level(Node):
     per: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class InnerAggregation(Node):
     """`sum of energy of reading per 15 min [of days with usage]`: what happens inside each interval."""
 
@@ -437,7 +394,6 @@ class ByDay(enum.Enum):
     HIGHEST = "by day at its highest"
 
 
-@dataclass(frozen=True, slots=True)
 class RoundQuantity(Node):
     """`rounded up to 1 GB`, `rounded half even to 0.1 h`."""
 
@@ -445,7 +401,6 @@ class RoundQuantity(Node):
     unit: Quantity
 
 
-@dataclass(frozen=True, slots=True)
 class Meter(Node):
     """`meter egress "Data out": sum of bytes of net.egress where … in GB rounded up to 1 GB`.
 
@@ -474,7 +429,6 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-@dataclass(frozen=True, slots=True)
 class DaySpan(Node):
     """`mon to fri 08:00 to 22:00`, `sat, sun`, `daily 22:00 to 06:00`: weekdays (0 is Monday) and a time of day.
 
@@ -486,7 +440,6 @@ class DaySpan(Node):
     end: Time | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class HolidaySpan(Node):
     """`holidays of CN named "Spring Festival", "National Day"`; `country` may be `DE-BY`."""
 
@@ -494,7 +447,6 @@ class HolidaySpan(Node):
     names: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class MonthSpan(Node):
     """`jun to sep`, `dec`: months from 1, both included, may wrap the year."""
 
@@ -502,7 +454,6 @@ class MonthSpan(Node):
     last: int
 
 
-@dataclass(frozen=True, slots=True)
 class MonthDaySpan(Node):
     """`may 16 to oct 15`: (month, day) pairs, both included, may wrap the year."""
 
@@ -510,7 +461,6 @@ class MonthDaySpan(Node):
     last: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
 class DateSpan(Node):
     """`2026-11-11 through 2026-11-12`, `from 2026-11-11 before 2026-11-13`, a single date."""
 
@@ -519,28 +469,24 @@ class DateSpan(Node):
     through: Date | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class WindowName(Node):
     """Another window by its name."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
 class WindowUnion(Node):
     """`a, b`."""
 
     parts: tuple[WindowExpression, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class WindowIntersection(Node):
     """`a and b`."""
 
     parts: tuple[WindowExpression, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class WindowDifference(Node):
     """`a except b`."""
 
@@ -561,7 +507,6 @@ WindowExpression: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class WindowDeclaration(Node):
     """`window peak "Peak hours": mon to fri 08:00 to 22:00 except holidays of CN`."""
 
@@ -574,7 +519,6 @@ class WindowDeclaration(Node):
 # Prices
 
 
-@dataclass(frozen=True, slots=True)
 class Rate(Node):
     """`$0.40 per 1,000`, `$12 per seat`, `$0.01 each`, `€0.20 per started 60 s`, `$6 per 60 s in steps of 6 s`, `2.9%`.
 
@@ -590,7 +534,6 @@ class Rate(Node):
     steps: Quantity | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class AtPrice(Node):
     """`at RATE [plus MONEY once [if used]]`."""
 
@@ -599,7 +542,6 @@ class AtPrice(Node):
     if_used: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class ForPrice(Node):
     """`for MONEY [if used]`: a price that does not depend on how much."""
 
@@ -607,12 +549,10 @@ class ForPrice(Node):
     if_used: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class FreePrice(Node):
     """`free`."""
 
 
-@dataclass(frozen=True, slots=True)
 class RefusedPrice(Node):
     """`refused`: such usage is an error."""
 
@@ -638,7 +578,6 @@ class BandWord(enum.Enum):
     ABOVE = "above"
 
 
-@dataclass(frozen=True, slots=True)
 class Width(Node):
     """What stands after a band's word: `40 TB`, `$10,000`, `12 kWh per day`, `200 kWh per kW of demand`,
     `100 kWh per account.persons`.
@@ -654,7 +593,6 @@ class Width(Node):
     prorated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class BandHead(Node):
     """`first 10 TB`, `up to 100`, `above`; `width` is None for `above`."""
 
@@ -662,7 +600,6 @@ class BandHead(Node):
     width: Width | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Band(Node):
     """`first 10 TB at $0.09 per GB`: one line of a band list."""
 
@@ -671,7 +608,6 @@ class Band(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class BandList(Node):
     """The bands of a charge, a line each."""
 
@@ -681,7 +617,6 @@ class BandList(Node):
 # Tables
 
 
-@dataclass(frozen=True, slots=True)
 class KeyColumn(Node):
     """`region`, `dialled prefix`, `account.country`, `time`: the text of the field and whether prefixes stand in it."""
 
@@ -689,12 +624,10 @@ class KeyColumn(Node):
     prefix: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class PriceColumn(Node):
     """`price`."""
 
 
-@dataclass(frozen=True, slots=True)
 class BandColumn(Node):
     """`first 10 TB`, `above` as the head of a column."""
 
@@ -709,7 +642,6 @@ class AmountColumnKind(enum.Enum):
     CAP = "cap"
 
 
-@dataclass(frozen=True, slots=True)
 class AmountColumn(Node):
     """`once`, `minimum` or `cap` as the head of a column."""
 
@@ -719,7 +651,6 @@ class AmountColumn(Node):
 Column: TypeAlias = KeyColumn | PriceColumn | BandColumn | AmountColumn
 
 
-@dataclass(frozen=True, slots=True)
 class RangeKey(Node):
     """`from 10 below 20`, `from 10`, `below 20`, `from 10 up to 20`, `above 20` in a key cell.
 
@@ -732,19 +663,16 @@ class RangeKey(Node):
     high_included: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class ValuesKey(Node):
     """`us, eu`."""
 
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class AnyKey(Node):
     """`any`."""
 
 
-@dataclass(frozen=True, slots=True)
 class OtherwiseKey(Node):
     """`otherwise`."""
 
@@ -752,14 +680,12 @@ class OtherwiseKey(Node):
 Key: TypeAlias = ValuesKey | RangeKey | AnyKey | OtherwiseKey
 
 
-@dataclass(frozen=True, slots=True)
 class Row(Node):
     """One row: a key per key column, a price per price or band column, money per amount column; in column order."""
 
     cells: tuple[Key | Price | Money | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Table(Node):
     """`| region | price |` and its rows."""
 
@@ -767,7 +693,6 @@ class Table(Node):
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class PricesFrom(Node):
     """`prices from "egress.csv" then "other.csv"`."""
 
@@ -777,28 +702,24 @@ class PricesFrom(Node):
 # Charges and what belongs to a plan
 
 
-@dataclass(frozen=True, slots=True)
 class MeterSource(Node):
     """`of METER`."""
 
     meter: Name
 
 
-@dataclass(frozen=True, slots=True)
 class AttributeSource(Node):
     """`of account.seats`."""
 
     attribute: AccountField
 
 
-@dataclass(frozen=True, slots=True)
 class AmountSource(Node):
     """`of amount of requests, egress`."""
 
     lines: tuple[Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class EachSource(Node):
     """`of each call.duration where …`; `field` is None for `of each EVENT`.
 
@@ -842,7 +763,6 @@ class BoundKind(enum.Enum):
     CAP = "cap"
 
 
-@dataclass(frozen=True, slots=True)
 class ChargeBound(Node):
     """`minimum $0.50`, `cap $10 per row`, `minimum ¥10 per period` inside a charge."""
 
@@ -853,7 +773,6 @@ class ChargeBound(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ChargeInclude(Node):
     """`include 3 events`, `include $250` inside an `each` charge; `events` when the word stands there."""
 
@@ -861,21 +780,18 @@ class ChargeInclude(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RoundEachEvent(Node):
     """`round each event to ¥0.01 half up` inside an `each` charge."""
 
     rounding: RoundMoney
 
 
-@dataclass(frozen=True, slots=True)
 class When(Node):
     """`when account.tier is gold`."""
 
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
 class Charge(Node):
     """`charge METER ["Label"] [by FIELDS [first match]] [MODE …]: prices`.
 
@@ -908,7 +824,6 @@ class TermUnit(enum.Enum):
     YEAR = "year"
 
 
-@dataclass(frozen=True, slots=True)
 class Term(Node):
     """`12 months`, `month` (count 1), `week`, `day`."""
 
@@ -924,7 +839,6 @@ class FeeProration(enum.Enum):
     NONE = "not prorated"
 
 
-@dataclass(frozen=True, slots=True)
 class Fee(Node):
     """`fee seats "Seats" $12 per seat per month for account.seats in advance after 15 days`.
 
@@ -944,7 +858,6 @@ class Fee(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Include(Node):
     """`include 12,000 unit of compute per 12 months` in a plan; `term` is None for every billing period."""
 
@@ -955,7 +868,6 @@ class Include(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class PlanBound(Node):
     """`minimum $20`, `cap $100 of compute, egress` in a plan; no lines means all charges and fees."""
 
@@ -976,7 +888,6 @@ class BillingUnit(enum.Enum):
     YEAR = "yearly"
 
 
-@dataclass(frozen=True, slots=True)
 class Billing(Node):
     """`billed monthly`, `billed every 6 months from start` (`months` is 6, `unit` MONTH)."""
 
@@ -992,7 +903,6 @@ class DatedBy(enum.Enum):
     USAGE = "dated by usage"
 
 
-@dataclass(frozen=True, slots=True)
 class DatedByLine(Node):
     """`dated by usage`."""
 
@@ -1002,7 +912,6 @@ class DatedByLine(Node):
 PlanItem: TypeAlias = Billing | DatedByLine | Charge | Fee | Include | PlanBound
 
 
-@dataclass(frozen=True, slots=True)
 class Plan(Node):
     """`plan payg "Pay as you go" from 2026-01-01:` with its items in written order."""
 
@@ -1013,21 +922,18 @@ class Plan(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Remove(Node):
     """`remove support`."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
 class Replace(Node):
     """`replace charge requests: at $0.25 per 1,000`; also `replace fee …`, `replace minimum …`, `replace include …`."""
 
     item: PlanItem
 
 
-@dataclass(frozen=True, slots=True)
 class Add(Node):
     """`add charge …`, `add fee …`, `add include …`, `add minimum …`, `add discount …` in a contract."""
 
@@ -1037,7 +943,6 @@ class Add(Node):
 ContractItem: TypeAlias = Remove | Replace | Add
 
 
-@dataclass(frozen=True, slots=True)
 class Contract(Node):
     """`contract acme "Acme contract" extends payg from 2026-03-01 before 2027-03-01:`."""
 
@@ -1049,7 +954,6 @@ class Contract(Node):
     annotations: Annotations | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Card(Node):
     """`card starter "¥100 card":`; `pays` is empty for `pays everything`."""
 
@@ -1075,7 +979,6 @@ class PolicyKind(enum.Enum):
     PENALTY = "penalty"
 
 
-@dataclass(frozen=True, slots=True)
 class Targets(Node):
     """`compute, egress`, `charges`, `fees`, `total`: names as written."""
 
@@ -1085,7 +988,6 @@ class Targets(Node):
 MoneyOperand: TypeAlias = Money | AccountField
 
 
-@dataclass(frozen=True, slots=True)
 class PercentOff(Node):
     """`10% off compute, egress [during festival]`."""
 
@@ -1094,7 +996,6 @@ class PercentOff(Node):
     during: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class MoneyOff(Node):
     """`$50 off total`."""
 
@@ -1102,7 +1003,6 @@ class MoneyOff(Node):
     targets: Targets
 
 
-@dataclass(frozen=True, slots=True)
 class UnitsFree(Node):
     """`100 GB of egress free`."""
 
@@ -1110,14 +1010,12 @@ class UnitsFree(Node):
     meter: Name
 
 
-@dataclass(frozen=True, slots=True)
 class AddMoney(Node):
     """`¥100` in a penalty."""
 
     money: MoneyOperand
 
 
-@dataclass(frozen=True, slots=True)
 class PerAttribute(Node):
     """`per day of account.days_overdue`, `per 1 of account.power_factor below 80`.
 
@@ -1130,7 +1028,6 @@ class PerAttribute(Node):
     above: bool = True
 
 
-@dataclass(frozen=True, slots=True)
 class AddPercent(Node):
     """`20% of total`, `0.05% of account.overdue per day of account.days_overdue`."""
 
@@ -1139,7 +1036,6 @@ class AddPercent(Node):
     per: PerAttribute | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class AddPerUnit(Node):
     """`¥0.50 per unit of compute above account.limit`, `$0.004 each of egress above 2,000`,
     `¥5 per 1 of account.devices above 3` (`of` an attribute)."""
@@ -1153,7 +1049,6 @@ class AddPerUnit(Node):
 Effect: TypeAlias = PercentOff | MoneyOff | UnitsFree | AddMoney | AddPercent | AddPerUnit
 
 
-@dataclass(frozen=True, slots=True)
 class Policy(Node):
     """`discount gold "Gold members" from … for payg, yearly:` with one effect, its limit and its conditions."""
 
@@ -1176,7 +1071,6 @@ class CombinationRule(enum.Enum):
     ONE_AFTER_ANOTHER = "one after another"
 
 
-@dataclass(frozen=True, slots=True)
 class Combination(Node):
     """`discounts combine best one`, `offers combine add up`."""
 
@@ -1184,7 +1078,6 @@ class Combination(Node):
     rule: CombinationRule
 
 
-@dataclass(frozen=True, slots=True)
 class Tax(Node):
     """`tax vat "VAT": 20% of total` with `when`; `included` taxes are shown and not added."""
 
@@ -1202,7 +1095,6 @@ class Tax(Node):
 # Examples and promises
 
 
-@dataclass(frozen=True, slots=True)
 class Given(Node):
     """`tier gold`: a field or attribute and its value."""
 
@@ -1210,14 +1102,12 @@ class Given(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
 class AccountGiven(Node):
     """`account tier gold, limit 800`."""
 
     values: tuple[Given, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class UsageGiven(Node):
     """`usage egress 12 TB, region eu, time peak in 2026-02`; `time` stands among the values."""
 
@@ -1227,7 +1117,6 @@ class UsageGiven(Node):
     period: Period | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class EventGiven(Node):
     """`event 2026-03-03 10:00 call duration 61, dialled "4420123"`."""
 
@@ -1237,7 +1126,6 @@ class EventGiven(Node):
     values: tuple[Given, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class CardGiven(Node):
     """`card starter`, with `bought 2026-01-05` and `left ¥20` where they matter."""
 
@@ -1246,7 +1134,6 @@ class CardGiven(Node):
     left: Money | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ExpectAmount(Node):
     """`expect compute ¥100.00`, `expect egress where region us ¥5`; `line` is also `total` and `due`."""
 
@@ -1255,14 +1142,12 @@ class ExpectAmount(Node):
     where: tuple[Given, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class ExpectNo(Node):
     """`expect no support`."""
 
     line: Name
 
 
-@dataclass(frozen=True, slots=True)
 class ExpectError(Node):
     """`expect error RB4002`."""
 
@@ -1273,7 +1158,6 @@ Expectation: TypeAlias = ExpectAmount | ExpectNo | ExpectError
 ExampleItem: TypeAlias = AccountGiven | UsageGiven | EventGiven | CardGiven | Expectation
 
 
-@dataclass(frozen=True, slots=True)
 class Example(Node):
     """`example "what it shows" on PLAN since DATE in PERIOD [unreviewed]:`."""
 
@@ -1285,14 +1169,12 @@ class Example(Node):
     items: tuple[ExampleItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class MoreNeverCostsLess(Node):
     """`promise more egress never costs less`."""
 
     meter: Name
 
 
-@dataclass(frozen=True, slots=True)
 class NeverCostsMore(Node):
     """`promise gold never costs more than payg`."""
 
@@ -1300,7 +1182,6 @@ class NeverCostsMore(Node):
     dearer: Name
 
 
-@dataclass(frozen=True, slots=True)
 class MarginAtLeast(Node):
     """`promise margin on egress is at least 15%`."""
 
@@ -1308,14 +1189,12 @@ class MarginAtLeast(Node):
     percent: Percent
 
 
-@dataclass(frozen=True, slots=True)
 class Promise(Node):
     """A line that begins with `promise`."""
 
     claim: MoreNeverCostsLess | NeverCostsMore | MarginAtLeast
 
 
-@dataclass(frozen=True, slots=True)
 class CostOf(Node):
     """`cost of egress: ¥0.02 per GB`."""
 
@@ -1323,7 +1202,6 @@ class CostOf(Node):
     rate: Rate
 
 
-@dataclass(frozen=True, slots=True)
 class Allow(Node):
     """`allow RB2209 because "…"`."""
 
@@ -1352,7 +1230,6 @@ Declaration: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Comment(Node):
     """`# …` without its line end; `own_line` when nothing else stands on the line."""
 
@@ -1360,7 +1237,6 @@ class Comment(Node):
     own_line: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Ruleset(Node):
     """A whole file: its declarations in written order, and its comments for the formatter."""
 

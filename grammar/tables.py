@@ -8,8 +8,7 @@ imported only then. This is the one place of the package that keeps something be
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import importlib.resources
+import importlib.util
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 START = "declaration"
-_FORMAT = "3"
+_FORMAT = "4"
 
 # Spelled out where the grammar says \p{M} (marks that belong to a letter) and \p{Sc} (signs of currencies).
 _CLASSES = {
@@ -67,7 +66,7 @@ class Tables:
 
 def grammar_text() -> str:
     """The grammar as Lark reads it."""
-    text = importlib.resources.files(__package__).joinpath("ratebook.lark").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("ratebook.lark").read_text(encoding="utf-8")
     for written, ranges in _CLASSES.items():
         text = text.replace(f"[{written}]", f"[{ranges}]").replace(written, ranges)
     return text
@@ -77,7 +76,7 @@ def grammar_text() -> str:
 def load_tables() -> Tables:
     """The tables of the grammar, from the cache where it has them."""
     text = grammar_text()
-    versions = (_FORMAT, importlib.metadata.version("lark"), sys.version.split()[0])
+    versions = (_FORMAT, _lark_as_installed(), sys.version.split()[0])
     key = hashlib.sha256("\0".join((text, *versions)).encode()).hexdigest()
     path = _cache_folder() / f"grammar-{key[:32]}.json"
     try:
@@ -86,6 +85,14 @@ def load_tables() -> Tables:
         tables = compute_tables(text)
         _keep(path, tables)
         return tables
+
+
+def _lark_as_installed() -> str:
+    """Where Lark stands and since when, which changes with its version; asking for the version itself is slow."""
+    found = importlib.util.find_spec("lark")
+    if found is None or found.origin is None:
+        return ""
+    return f"{found.origin} {Path(found.origin).stat().st_mtime_ns}"
 
 
 def _cache_folder() -> Path:
@@ -154,10 +161,15 @@ def compute_tables(text: str) -> Tables:
     built = lark.Lark(text, parser="lalr", lexer=NoLexer, strict=True, start=START, maybe_placeholders=False)
     table = built.parser.parser._parse_table
     numbers = {rule: index for index, rule in enumerate(built.rules)}
-    states: list[dict[str, int]] = [{} for _ in table.states]
-    for state, actions in table.states.items():
-        for symbol, (action, argument) in actions.items():
-            states[state][symbol] = argument if str(action) == "Shift" else ~numbers[argument]
+    # Lark numbers the states differently in every run; here they count from the start, so that tables compare.
+    order = {table.start_states[START]: 0}
+    states: list[dict[str, int]] = []
+    for state in _as_it_grows(order):
+        row: dict[str, int] = {}
+        for symbol, (action, argument) in sorted(table.states[state].items()):
+            shifts = str(action) == "Shift"
+            row[symbol] = order.setdefault(argument, len(order)) if shifts else ~numbers[argument]
+        states.append(row)
     keywords, signs, patterns = _terminals(built.terminals)
     return Tables(
         token_pattern=" *(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in patterns) + ")",
@@ -165,9 +177,18 @@ def compute_tables(text: str) -> Tables:
         signs=signs,
         states=tuple(states),
         rules=tuple(_rule(rule) for rule in built.rules),
-        start=table.start_states[START],
-        end=table.end_states[START],
+        start=0,
+        end=order[table.end_states[START]],
     )
+
+
+def _as_it_grows(order: dict[int, int]) -> Iterator[int]:
+    """The keys in order, those too that are added meanwhile."""
+    done = 0
+    while done < len(order):
+        fresh = list(order)[done:]
+        done = len(order)
+        yield from fresh
 
 
 def _rule(rule: Any) -> Rule:
@@ -205,4 +226,4 @@ def _terminals(terminals: Any) -> tuple[dict[str, tuple[str, ...]], dict[str, st
     ordered = [(name, pattern) for _, name, pattern in sorted(patterns)]
     longest_first = sorted(signs, key=lambda sign: (-len(sign), sign))
     ordered.append(("SIGN", "|".join(map(re.escape, longest_first))))
-    return keywords, signs, ordered
+    return dict(sorted(keywords.items())), dict(sorted(signs.items())), ordered

@@ -1,4 +1,6 @@
-"""From nodes to their canonical words: each function gives a piece of one line. Layout is the matter of `format`."""
+"""From nodes to their canonical words: each function gives a piece of one line. Layout is the matter of `format`.
+
+Over 400 lines, because it is one flat function for each kind of node, and they call each other."""
 
 from __future__ import annotations
 

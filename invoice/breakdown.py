@@ -61,11 +61,26 @@ class Breakdown:
         return () if step is None else tuple(self._quantity_rows(step))
 
     def bands(self, step: Step) -> tuple[Row, ...]:
-        """The priced parts of a charge or fee alone: bands and what is charged once."""
-        inner = unrounded(step)
-        parts = inner.parts if inner.op is Op.SUM else (inner,)
-        rows = tuple(row for part in parts for row in self._rows(part) if row.kind is RowKind.PART)
-        return aligned(rows, self.language.decimal_mark)
+        """The priced parts of a charge or fee alone: bands, what is charged once, and a bound that sets the amount."""
+        return aligned(tuple(self._bands(step)), self.language.decimal_mark)
+
+    def _bands(self, step: Step) -> Iterator[Row]:
+        match step.op:
+            case Op.SUM | Op.ROUND | Op.NEGATIVE if step.parts:
+                for part in step.parts:
+                    yield from self._bands(part)
+            case Op.LESSER | Op.GREATER if step.parts:
+                for part in step.parts:
+                    if not _is_leaf(part):
+                        yield from self._bands(part)
+                    elif part.value == step.value and any(other.value != step.value for other in step.parts):
+                        yield from self._rows(part)
+            case Op.PRODUCT | Op.QUOTIENT | Op.SHARE if step.parts:
+                # Where its factors come from is for the workings.
+                *_, last = self._factors(step)
+                yield last
+            case _:
+                yield from (row for row in self._rows(step) if row.kind is RowKind.PART)
 
     def rounding(self, step: Step) -> str:
         """`2.328, rounded half even to 0.01`, or nothing where rounding changed nothing."""
@@ -197,25 +212,31 @@ class Breakdown:
             return self.language.phrase(printable(step.label))
         if self._is_money(step):
             return self._value(step)
-        return self.language.quantity(step.value, self._unit(step))
+        shown = self.language.quantity(step.value, self._unit(step))
+        # What lies in a window is a share that only its quantities explain: "0.5 (500 of 1,000 in festival)".
+        return f"{shown} ({self._label(step)})" if step.role is Role.WINDOW and step.label else shown
 
     def _base(self, step: Step) -> str:
         names = [self._name(part) for part in step.parts if part.role is Role.TARGET] or (
             [self._name(step)] if step.role is Role.TARGET else []
         )
         shown = self.language.words.of.format(value=self._inline(step))
-        return f"{shown} ({names[0]})" if len(names) == 1 else shown
+        return f"{shown} ({names[0]})" if len(names) == 1 and names[0] else shown
 
     def _name(self, step: Step) -> str:
         if step.role in (Role.TARGET, Role.BASE) and step.label:
-            name = self.names.get(step.label, printable(step.label))
+            name = self.names.get(step.label) or (
+                self._label(step) if step.role is Role.BASE else printable(step.label)
+            )
             return f"{name} ({self._note(step)})" if step.note else name
         words = self.language.words
         by_role = {Role.ONCE: words.once, Role.LIMIT: words.limit, Role.BASE: words.base}
         return self._label(step) or by_role.get(step.role, "")
 
     def _label_of_factor(self, step: Step) -> str:
-        return "" if step.role in (Role.TARGET, Role.RATE, Role.PERCENT) else self._label(step)
+        if step.role is Role.TARGET:
+            return self._name(step)
+        return "" if step.role in (Role.RATE, Role.PERCENT) else self._label(step)
 
     def _label(self, step: Step) -> str:
         return self.language.phrase(printable(step.label)) if step.label else ""

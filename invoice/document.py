@@ -129,6 +129,10 @@ class InvoiceView:
     heading: str
     is_draft: bool
     number: str
+    date: str
+    period: str
+    account: str
+    plan: str
     logo: str
     seller: PartyView | None
     buyer: PartyView | None

@@ -30,6 +30,18 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"charges and fees after policies", r"优惠后的费用"),
         (r"all that is left", r"全部余额"),
         (r"what is left to pay", r"待付余额"),
+        (r"past the mark", r"超出界限的部分"),
+        (r"as metered", r"按已计量的数量"),
+        (r"account\.(?P<field>\S+)", r"账户的 \g<field>"),
+        (
+            r"include (?P<width>[\d,.].*) of (?P<meter>\S+) per (?P<count>\d+) months",
+            r"\g<meter> 每 \g<count> 个月内含 \g<width>",
+        ),
+        (r"include (?P<width>[\d,.].*) of (?P<meter>\S+)", r"\g<meter> 内含 \g<width>"),
+        (r"(?P<share>[\d.]+%) off (?P<lines>.+) during (?P<window>\S+)", r"\g<lines> 在 \g<window> 期间减 \g<share>"),
+        (r"(?P<share>[\d.]+%) off (?P<lines>.+)", r"\g<lines> 减 \g<share>"),
+        (r"what is left of its lines, for their share in (?P<window>\S+)", r"相关项目余额中属于 \g<window> 的份额"),
+        (r"(?P<part>[\d,.]+) of (?P<whole>[\d,.]+) in (?P<window>\S+)", r"\g<whole> 中有 \g<part> 在 \g<window> 期间"),
         (r"left on the card bought on (?P<day>\S+)", r"\g<day> 购买的卡内余额"),
         (r"for (?P<money>\D{0,3}[\d,.]+)", r"一口价 \g<money>"),
         (rf"{_MONEY} each", r"每个 \g<money>"),
@@ -46,6 +58,7 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"(?P<part>\d+) of (?P<whole>\d+) days?", r"\g<whole> 天中的 \g<part> 天"),
     )
 )
+_BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _TRANSLATIONS: Final[Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]] = {"zh": _CHINESE}
 _AGGREGATIONS: Final[Mapping[str, str]] = {
     "sum": "总和",
@@ -62,7 +75,7 @@ def translated(text: str, language: str) -> str:
     for pattern, replacement in _TRANSLATIONS.get(language, ()):
         found = pattern.fullmatch(text)
         if found is not None:
-            turned = found.expand(replacement)
+            turned = _BETWEEN_CHINESE.sub("", found.expand(replacement))
             what = found.groupdict().get("what")
             return turned if what is None else turned.replace(what, _AGGREGATIONS.get(what, what))
     return text

@@ -27,6 +27,7 @@ from .document import (
     Why,
 )
 from .excerpt import excerpt
+from .language import Language
 from .parties import NO_PARTIES, Parties, Party
 
 _PRICED = frozenset({LineKind.CHARGE, LineKind.FEE})
@@ -61,6 +62,10 @@ def build_invoice(
         heading=words.invoice,
         is_draft=options.number is None,
         number=printable(options.number or ""),
+        date="" if options.date is None else language.date(options.date),
+        period=language.period(statement.start, statement.end),
+        account=printable(statement.account),
+        plan=_plan(statement, language),
         logo=parties.logo,
         seller=_party(parties.seller, words.seller, options),
         buyer=_party(parties.buyer_of(statement.account), words.buyer, options),
@@ -138,8 +143,12 @@ def _facts(statement: Statement, options: InvoiceOptions) -> Iterable[Fact]:
         yield Fact(words.due_date, language.date(options.due_date))
     yield Fact(words.period, language.period(statement.start, statement.end))
     yield Fact(words.account, printable(statement.account))
-    yield Fact(words.plan, printable(statement.plan_labels.in_language(language.code)) or printable(statement.plan))
+    yield Fact(words.plan, _plan(statement, language))
     yield Fact(words.currency, statement.money.currency.code)
+
+
+def _plan(statement: Statement, language: Language) -> str:
+    return printable(statement.plan_labels.in_language(language.code)) or printable(statement.plan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ so the deadline holds without threads, signals or processes. Every failure is a 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -262,7 +264,13 @@ def _blocks(tree: nodes.Template) -> list[nodes.For | nodes.If]:
 
 
 def _undefined(message: str) -> str:
-    return f"the template names a value that there is none of: {message}"
+    known = re.fullmatch(r"'(?:[\w.]+\.)?(\w+?)(?:View)?(?: object)?' has no attribute '(\w+)'", message)
+    if known is None:
+        return f"the template names a value that there is none of: {message}"
+    owner, name = known.groups()
+    near = difflib.get_close_matches(name, [member.name for member in dataclasses.fields(InvoiceView)], n=1)
+    hint = f"; did you mean `{near[0]}`?" if near and owner == "Invoice" else ""
+    return f"{owner.lower()} has no value `{name}`{hint}"
 
 
 def _first_line(error: BaseException) -> str:

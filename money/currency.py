@@ -1,8 +1,8 @@
 """Currencies: which codes there are, how many minor digits each has, and the signs a ruleset may write.
 
-The codes and digits are those of the Unicode CLDR as shipped with Babel: the digits in use, which for some currencies
-are fewer than ISO 4217 allows. Only Babel's global table is read, never a locale: a locale costs as much again to load,
-and nothing here is shown to anyone. Formatting for a reader's language is the business of `invoice`.
+The codes are those of the Unicode CLDR as shipped with Babel, past ones included; the digits are those of ISO 4217.
+Only Babel's global table is read, never a locale: a locale costs as much again to load, and nothing here is shown to
+anyone. Formatting for a reader's language is the business of `invoice`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ _SYMBOLS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+# The CLDR counts the digits in everyday use, which for these are fewer than the minor unit that ISO 4217 lists.
+_ISO_DIGITS: Final = {
+    **dict.fromkeys(("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SOS", "SYP", "YER"), 2),
+    "IQD": 3,
+}
+
+
 @cache
 def currency(code: str) -> Currency | None:
     """The currency of an ISO 4217 code, present or past, or None if there is no such code.
@@ -56,8 +63,8 @@ def currency(code: str) -> Currency | None:
     if code not in get_global("all_currencies"):
         return None
     fractions = get_global("currency_fractions")
-    minor_digits: int = fractions.get(code, fractions["DEFAULT"])[0]
-    return Currency(code, minor_digits)
+    in_use: int = fractions.get(code, fractions["DEFAULT"])[0]
+    return Currency(code, _ISO_DIGITS.get(code, in_use))
 
 
 def symbols(code: str) -> tuple[str, ...]:

@@ -1,11 +1,19 @@
-"""What all tests share: golden files, rewritten by `--update-cases`."""
+"""What all tests share: golden files, rewritten by `--update-cases`, and how many examples Hypothesis tries."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No deadline: machines are shared, and a law does not fail because one of them was slow.
+settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
+settings.register_profile("dev", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

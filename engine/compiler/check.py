@@ -6,18 +6,23 @@ are found where their trees are built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from fractions import Fraction
 from itertools import combinations, pairwise
+from typing import TypeAlias
 
 from ...diagnostics import Diagnostic, Label, Span
 from ...money import decimal_text, symbols
 from ..condition import AmountOf, Attribute, Condition, FieldOf, Month, Scalar, UsageOf, operands
 from ..dispatch import value_text
-from ..plan import AddPerUnit, Combination, MoneyOff, OfMeter, PercentOff, PolicyKind, UnitsFree
+from ..period import billing_period
+from ..plan import AddPerUnit, Combination, Effect, MoneyOff, OfMeter, PercentOff, PolicyKind, UnitsFree
 from ..schedule import Mode
-from .lower import policies_of
-from .model import Charge, Plan, PolicyModel, Price, Row, Ruleset
+from ..usage import FieldSchema
+from .lower import concerns, policies_of
+from .model import Charge, Plan, PolicyModel, Price, Row, Ruleset, TaxModel
+from .resolve.plans import begins_period
 from .satisfy import Subject, witness
 
 
@@ -139,54 +144,86 @@ def _check_stacking(ruleset: Ruleset) -> Iterator[Diagnostic]:
 
 def _stacking(ruleset: Ruleset, plan: Plan, kind: PolicyKind) -> Iterator[Diagnostic]:
     for line in plan.line_names:
-        stacked: list[PolicyModel] = []
-        total = Fraction(0)
-        for item in policies_of(ruleset, plan):
-            effect = item.policy.effect
-            if item.policy.kind is not kind or not isinstance(effect, PercentOff):
-                continue
-            if not (item.policy.targets.everything or line in item.policy.targets.names):
-                continue
-            conditions = [condition for other in [*stacked, item] for condition in _conditions(other)]
-            if witness(conditions, ruleset.schema.attributes) is None:
-                continue
-            stacked.append(item)
-            total += effect.percent
-        if total > 1:
-            names = ", ".join(item.policy.name for item in stacked)
-            percent = decimal_text(total * 100) or str(total * 100)
-            yield Diagnostic(
-                "RB2402",
-                f"{kind.value}s {names} can add up to {percent}% of `{line}`",
-                stacked[-1].span,
-                "more than everything",
-                tuple(Label(item.span, "and this one") for item in stacked[:-1]),
-                (f"write `{kind.value}s combine best one`", "lower them", "let their conditions exclude each other"),
-                (f"witness: of 100.00 for {line} they would take {percent}",),
-            )
+        candidates = [
+            (effect.percent, item)
+            for item in policies_of(ruleset, plan)
+            if item.policy.kind is kind
+            and isinstance(effect := item.policy.effect, PercentOff)
+            and (item.policy.targets.everything or line in item.policy.targets.names)
+        ]
+        stacked = _past_everything(candidates, (), Fraction(0), ruleset)
+        if stacked is None:
+            continue
+        names = ", ".join(item.policy.name for _, item in stacked)
+        total = sum((share for share, _ in stacked), Fraction(0)) * 100
+        percent = decimal_text(total) or str(total)
+        yield Diagnostic(
+            "RB2402",
+            f"{kind.value}s {names} can add up to {percent}% of `{line}`",
+            stacked[-1][1].span,
+            "more than everything",
+            tuple(Label(item.span, "and this one") for _, item in stacked[:-1]),
+            (f"write `{kind.value}s combine best one`", "lower them", "let their conditions exclude each other"),
+            (f"witness: of 100.00 for {line} they would take {percent}",),
+        )
+
+
+_Shares: TypeAlias = Sequence[tuple[Fraction, PolicyModel]]
+
+
+def _past_everything(
+    left: _Shares, taken: tuple[tuple[Fraction, PolicyModel], ...], total: Fraction, ruleset: Ruleset
+) -> _Shares | None:
+    """Policies that can hold together and take more than everything, or None where there are none such."""
+    if total > 1:
+        return taken
+    if not left or total + sum(share for share, _ in left) <= 1:
+        return None
+    (share, item), rest = left[0], left[1:]
+    policies = [*(other for _, other in taken), item]
+    dates = [(other.policy.start or date.min, other.policy.end or date.max) for other in policies]
+    meet = max(start for start, _ in dates) < min(end for _, end in dates)
+    conditions = [condition for other in policies for condition in _conditions(other)]
+    if meet and witness(conditions, ruleset.schema.attributes) is not None:
+        found = _past_everything(rest, (*taken, (share, item)), total + share, ruleset)
+        if found is not None:
+            return found
+    return _past_everything(rest, taken, total, ruleset)
 
 
 def _check_never(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """Conditions that nothing can meet."""
+    attributes = ruleset.schema.attributes
     for item in ruleset.policies:
-        if item.policy.when and witness(item.policy.when, ruleset.schema.attributes) is None:
-            yield _never(item.policy.name, item.span)
+        yield from _never(f"{item.policy.kind.value} `{item.policy.name}`", item.policy.when, item.span, attributes)
     for tax in ruleset.taxes:
-        if tax.tax.when and witness(tax.tax.when, ruleset.schema.attributes) is None:
-            yield _never(tax.tax.name, tax.span)
+        yield from _never(f"tax `{tax.tax.name}`", tax.tax.when, tax.span, attributes)
     for plan in ruleset.plans:
         for charge in plan.charges:
-            if charge.when and witness(charge.when, ruleset.schema.attributes) is None:
-                yield _never(charge.name, charge.span)
+            yield from _never(f"charge `{charge.name}`", charge.when, charge.span, attributes)
+        for fee in plan.fees:
+            place = Span(fee.place.file, fee.place.start, fee.place.end)
+            yield from _never(f"fee `{fee.name}`", fee.when, place, attributes)
 
 
-def _never(name: str, span: Span) -> Diagnostic:
-    return Diagnostic(
+def _never(
+    what: str, conditions: tuple[Condition, ...], span: Span, attributes: Mapping[str, FieldSchema]
+) -> Iterator[Diagnostic]:
+    if witness(conditions, attributes) is not None:
+        return
+    core = list(conditions)
+    for condition in conditions:
+        fewer = [other for other in core if other is not condition]
+        if witness(fewer, attributes) is None:
+            core = fewer
+    texts = " and ".join(f"`{condition.text}`" for condition in core)
+    hold = "never holds" if len(core) == 1 else "never hold together"
+    yield Diagnostic(
         "RB2211",
-        f"the conditions of `{name}` can never hold together",
+        f"{what} can never apply: {texts} {hold}",
         span,
         "never applies",
-        hints=("remove one of its conditions", "remove it"),
+        hints=("change or remove one of the conditions" if len(core) > 1 else "change the condition", "remove it"),
     )
 
 
@@ -210,7 +247,7 @@ def _check_best_one(ruleset: Ruleset) -> Iterator[Diagnostic]:
                     f"{len(lines)} lines",
                     item.span,
                     f"off {', '.join(lines)}",
-                    hints=("name one line", "write `combine one after another`"),
+                    hints=("name one line", f"write `{policy.kind.value}s combine one after another`"),
                 )
 
 
@@ -242,7 +279,7 @@ def _check_unpriced(ruleset: Ruleset) -> Iterator[Diagnostic]:
     for tax in ruleset.taxes:
         asked |= _meters_in(tax.tax.when)
     for name, span in ruleset.meter_spans.items():
-        if name not in asked and ruleset.plans:
+        if name not in asked and name not in ruleset.mentioned and ruleset.plans:
             yield Diagnostic(
                 "RB2210",
                 f"nothing prices meter `{name}`",
@@ -313,6 +350,60 @@ def _money(value: Fraction, ruleset: Ruleset) -> str:
     return f"{signs[0] if signs else currency.code + ' '}{int(whole):,}{dot}{decimals}"
 
 
+# Dates
+
+
+def _check_dates(ruleset: Ruleset) -> Iterator[Diagnostic]:
+    """A policy or tax that begins or ends inside a calendar period would hold for a part of a bill."""
+    for item in ruleset.policies:
+        policy = item.policy
+        yield from _inside(ruleset, item, policy.kind.value, policy.name, policy.start, policy.end, policy.effect)
+    for tax in ruleset.taxes:
+        yield from _inside(ruleset, tax, "tax", tax.tax.name, tax.tax.start, tax.tax.end, None)
+
+
+def _inside(
+    ruleset: Ruleset,
+    item: PolicyModel | TaxModel,
+    kind: str,
+    name: str,
+    start: date | None,
+    end: date | None,
+    effect: Effect | None,
+) -> Iterator[Diagnostic]:
+    for day, verb in ((start, "begins"), (end, "ends")):
+        plan = None if day is None else _cut(ruleset, item.plans, day)
+        if day is None or plan is None:
+            continue
+        period = billing_period(plan.billing, day, day)
+        hints = [f"write {period.start} or {period.end}: it holds for the periods that begin inside its dates"]
+        if isinstance(effect, PercentOff) and effect.during is None:
+            days = f"from {start} before {end}" if start and end else "with its days"
+            hints.insert(
+                0,
+                f"to cut the period, declare `window {name}_days: {days}`, "
+                f"and write `{effect.text} during {name}_days` without dates here",
+            )
+        yield Diagnostic(
+            "RB2304",
+            f"{kind} `{name}` {verb} on {day}, inside a billing period of `{plan.name}`",
+            item.dating or item.span,
+            "does it hold for that period?",
+            hints=tuple(hints),
+            notes=(f"witness: one bill of `{plan.name}` covers {period.start} to {period.end - timedelta(days=1)}",),
+        )
+        return
+
+
+def _cut(ruleset: Ruleset, plans: tuple[str, ...], day: date) -> Plan | None:
+    """A plan of a policy with a calendar period that a day divides."""
+    for plan in ruleset.plans:
+        in_force = (plan.start is None or plan.start <= day) and (plan.end is None or day <= plan.end)
+        if in_force and concerns(plans, plan) and not begins_period(plan.billing, day):
+            return plan
+    return None
+
+
 CHECKS: tuple[Callable[[Ruleset], Iterator[Diagnostic]], ...] = (
     _check_combinations,
     _check_stacking,
@@ -320,4 +411,5 @@ CHECKS: tuple[Callable[[Ruleset], Iterator[Diagnostic]], ...] = (
     _check_never,
     _check_unpriced,
     _check_cliffs,
+    _check_dates,
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...diagnostics import Diagnostic, Severity, Source, has_errors, in_order
+from ...diagnostics import CODES, Diagnostic, Severity, Source, has_errors, in_order
 from ..holiday import library_version
 from ..plan import Program, verify
 from ..window import Difference, Holidays, Intersection, Union, Window
@@ -15,8 +15,10 @@ from .imports import Gathered, Reader, gather
 from .lower import build_trees, lower
 from .model import Ruleset
 from .resolve import resolve
+from .unread import unread
 
 MAX_BYTES = 256 * 1024
+_OF_RULESETS = ("RB1", "RB2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,16 @@ class Compiled:
 def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_bytes: int = MAX_BYTES) -> Compiled:
     """Compile a ruleset; `read` gives the text of an imported file, by its path relative to the ruleset's."""
     gathered = gather(source, read, max_bytes=max_bytes)
-    ruleset, resolved = resolve(gathered.trees, gathered.sources)
+    gone = unread(gathered.findings, gathered.sources)
+    ruleset, resolved = resolve(gathered.trees, gathered.sources, gone)
     findings = [*gathered.findings, *resolved]
     if ruleset is None:
         # A header that did not parse has been reported; that it is missing is no news then.
         return Compiled(None, None, in_order(gathered.findings or findings), gathered.sources)
     trees = build_trees(ruleset)
     findings += [*trees.findings, *check(ruleset)]
-    findings = [finding for finding in findings if not _allowed(finding, ruleset)]
+    findings = [finding for finding in findings if not gone.explains(finding)]
+    findings = [*_not_allowed(findings, ruleset)]
     if has_errors(findings):
         return Compiled(None, ruleset, in_order(findings), gathered.sources)
     program = lower(ruleset, trees, _content_hash(gathered, ruleset), gathered.sources)
@@ -47,8 +51,23 @@ def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_by
     return Compiled(program, ruleset, in_order(findings), gathered.sources)
 
 
-def _allowed(finding: Diagnostic, ruleset: Ruleset) -> bool:
-    return finding.severity is Severity.WARNING and any(allow.code == finding.code for allow in ruleset.allows)
+def _not_allowed(findings: Sequence[Diagnostic], ruleset: Ruleset) -> Iterator[Diagnostic]:
+    """The findings without the warnings that the ruleset allows, and a word on what allows nothing."""
+    warned = {finding.code for finding in findings if finding.severity is Severity.WARNING}
+    allowed = {allow.code for allow in ruleset.allows} & warned
+    yield from (finding for finding in findings if finding.code not in allowed)
+    if has_errors(findings):
+        # What is wrong may hide what is allowed.
+        return
+    for allow in ruleset.allows:
+        if allow.code not in warned and allow.code.startswith(_OF_RULESETS):
+            yield Diagnostic(
+                "RB2502",
+                f"{allow.code} ({CODES[allow.code].title}) is allowed, and nothing here is warned of with it",
+                allow.span,
+                "allows nothing",
+                hints=("remove this line, so that it hides nothing later",),
+            )
 
 
 def _content_hash(gathered: Gathered, ruleset: Ruleset) -> str:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from ...diagnostics import Diagnostic, Source
 from ...grammar import syntax
 from ...grammar.parse import parse
+from .horizon import within_horizon
 
 Reader = Callable[[str], "str | None"]
 """Gives the text of a file named relative to the ruleset's folder, or None where it cannot be read."""
@@ -31,9 +32,10 @@ def gather(source: Source, read: Reader, *, max_bytes: int) -> Gathered:
 
     def visit(item: Source, folder: PurePosixPath, path: tuple[str, ...]) -> None:
         sources[item.name] = item
-        tree, found = parse(item, max_bytes=max_bytes)
+        written, found = parse(item, max_bytes=max_bytes)
+        tree, far = within_horizon(written)
         trees.append(tree)
-        findings.extend(found)
+        findings.extend((*found, *far))
         for declaration in tree.declarations:
             if isinstance(declaration, syntax.Import):
                 follow(declaration, folder, path)
@@ -42,13 +44,23 @@ def gather(source: Source, read: Reader, *, max_bytes: int) -> Gathered:
         written = node.path.text
         refusal = _refusal(written)
         if refusal is not None:
-            findings.append(Diagnostic("RB2011", refusal, node.path.span, "outside", hints=("move the file below",)))
+            is_address = "://" in written
+            here = "an address" if is_address else "outside the folder"
+            hint = "save the file beside this one" if is_address else "put the file into this folder or one below it"
+            hints = (f"{hint}, and name it by its path from here",)
+            findings.append(Diagnostic("RB2011", refusal, node.path.span, here, hints=hints))
             return
         target = str(folder / written)
         name = _display(source.name, target)
         if name in path:
             findings.append(
-                Diagnostic("RB2010", "files import each other in a circle", node.path.span, " → ".join((*path, name)))
+                Diagnostic(
+                    "RB2010",
+                    "a file imports itself" if name == path[-1] else "files import each other in a circle",
+                    node.path.span,
+                    " → ".join((*path[path.index(name) :], name)),
+                    hints=("remove this line" if name == path[-1] else "move what both need into a file of its own",),
+                )
             )
             return
         if name in sources:
@@ -56,7 +68,13 @@ def gather(source: Source, read: Reader, *, max_bytes: int) -> Gathered:
         text = read(target)
         if text is None:
             findings.append(
-                Diagnostic("RB2009", f"“{written}” cannot be read", node.path.span, "no such file", hints=())
+                Diagnostic(
+                    "RB2009",
+                    f"the imported file “{written}” cannot be read",
+                    node.path.span,
+                    "no such file, or not readable as text",
+                    hints=("a path is read from the folder of the file that imports",),
+                )
             )
             return
         visit(Source(name, text), PurePosixPath(target).parent, (*path, name))

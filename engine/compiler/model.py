@@ -7,13 +7,13 @@ reason about.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import TypeAlias
 
 from ...diagnostics import Span
 from ...money import MoneyUnit, Rounding
+from ...records import Record, field
 from ..condition import Condition, Scalar
 from ..derivation import Place
 from ..period import Billing, DateRange
@@ -41,16 +41,14 @@ from ..window import Window
 # Keys of tables
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValues:
+class KeyValues(Record):
     """`us, eu`; with `prefix`, texts that begin with one of them."""
 
     values: tuple[Scalar, ...]
     prefix: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRange:
+class KeyRange(Record):
     """`from 10 below 20`; an end that is None is open."""
 
     low: Fraction | date | None
@@ -60,20 +58,17 @@ class KeyRange:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyWindows:
+class KeyWindows(Record):
     """Names of windows in a `time` column."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAny:
+class KeyAny(Record):
     """`any`."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyOtherwise:
+class KeyOtherwise(Record):
     """`otherwise`."""
 
 
@@ -83,8 +78,7 @@ Key: TypeAlias = KeyValues | KeyRange | KeyWindows | KeyAny | KeyOtherwise
 # Prices
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Record):
     """A price in money of the ruleset's currency.
 
     `rate` is for one unit of the charge's quantity, or for each started `step` of units. `text` is the rate as written,
@@ -101,8 +95,7 @@ class Price:
     once_text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Record):
     """A band up to `upper` in the charge's unit, None for the last."""
 
     span: Span
@@ -113,8 +106,7 @@ class Band:
     width_per: DependsOn | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """A row of a table, or the only row of a charge without one."""
 
     span: Span
@@ -124,8 +116,7 @@ class Row:
     cap: Bound | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Record):
     """A charge with its prices; `unit` is None where the quantity is money or a bare number."""
 
     name: str
@@ -142,6 +133,8 @@ class Charge:
     first_match: bool = False
     declared: tuple[tuple[Scalar, ...] | None, ...] = ()
     """For each column every value that its field may have, or None where any text or number may stand."""
+    may_lack: tuple[bool, ...] = ()
+    """For each column whether an event may come without its field."""
     bounds_per_row: bool = False
     minimum: Bound | None = None
     cap: Bound | None = None
@@ -156,8 +149,7 @@ class Charge:
     citation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """One version of a plan or contract. `lineage` is its own name and those of the plans that it extends."""
 
     name: str
@@ -180,29 +172,28 @@ class Plan:
         return tuple(charge.name for charge in self.charges) + tuple(fee.name for fee in self.fees)
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyModel:
+class PolicyModel(Record):
     """A policy with the plans that it is for (empty for all), before its targets are settled for each plan."""
 
     policy: Policy
     span: Span
     plans: tuple[str, ...]
+    dating: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaxModel:
+class TaxModel(Record):
     """A tax with the plans that it is for (empty for all)."""
 
     tax: Tax
     span: Span
     plans: tuple[str, ...]
+    dating: Span | None = None
 
 
 # Examples and promises
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Record):
     """`expect compute ¥100.00`; `where` narrows to one row; `amount` None means absent or zero."""
 
     line: str
@@ -211,16 +202,14 @@ class Expected:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedError:
+class ExpectedError(Record):
     """`expect error RB4002`."""
 
     code: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Record):
     """A worked example: the facts given and what is expected of them."""
 
     title: str
@@ -236,16 +225,14 @@ class Example:
     expectations: tuple[Expected | ExpectedError, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MoreNeverCostsLess:
+class MoreNeverCostsLess(Record):
     """`promise more egress never costs less`."""
 
     meter: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class NeverCostsMore:
+class NeverCostsMore(Record):
     """`promise gold never costs more than payg`."""
 
     cheaper: str
@@ -253,8 +240,7 @@ class NeverCostsMore:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class MarginAtLeast:
+class MarginAtLeast(Record):
     """`promise margin on egress is at least 15%`."""
 
     meter: str
@@ -265,8 +251,7 @@ class MarginAtLeast:
 Promise: TypeAlias = MoreNeverCostsLess | NeverCostsMore | MarginAtLeast
 
 
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(Record):
     """`allow RB2209 because "…"`."""
 
     code: str
@@ -274,8 +259,7 @@ class Allow:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Ruleset:
+class Ruleset(Record):
     """A whole ruleset, resolved."""
 
     name: str
@@ -299,5 +283,7 @@ class Ruleset:
     promises: tuple[Promise, ...]
     allows: tuple[Allow, ...]
     costs: Mapping[str, Price] = field(default_factory=dict)
+    mentioned: frozenset[str] = frozenset()
+    """Every name inside a declaration that has a finding and was left out."""
     removed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The policies that a contract removes, by the contract's name."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import islice, pairwise, product
+from itertools import pairwise
 from typing import TypeAlias
 
 from ..condition import (
@@ -35,7 +35,7 @@ from ..condition import (
 from ..usage import FieldKind, FieldSchema
 
 Subject: TypeAlias = Attribute | FieldOf | UsageOf | AmountOf | Month
-_ALTERNATIVES_MAX = 4096
+_STEPS_MAX = 20_000
 
 _OPPOSITES = {
     Comparison.IS: Comparison.IS_NOT,
@@ -61,23 +61,45 @@ Alternative: TypeAlias = tuple[Demand, ...]
 
 
 def witness(conditions: Sequence[Condition], attributes: Mapping[str, FieldSchema]) -> Mapping[Subject, Scalar] | None:
-    """Facts for which all conditions hold, or None where there are none. Subjects left out may be anything."""
-    parts = [list(islice(_alternatives(condition, negated=False), _ALTERNATIVES_MAX)) for condition in conditions]
-    for chosen in islice(product(*parts), _ALTERNATIVES_MAX):
-        found = _solve([demand for alternative in chosen for demand in alternative], attributes)
-        if found is not None:
-            return found
-    return None
+    """Facts for which all conditions hold, or None where there are none. Subjects left out may be anything.
+
+    Conditions with more alternatives than can be tried are taken as possible, with no facts to show for it.
+    """
+    search = _Search(attributes)
+    found = search.from_here([(condition, False) for condition in reversed(conditions)], ())
+    return {} if search.steps_left <= 0 else found
 
 
-def _alternatives(condition: Condition, *, negated: bool) -> Iterator[Alternative]:
+@dataclass(slots=True)
+class _Search:
+    """Conditions taken one after the other; what contradicts the demands made so far is left at once."""
+
+    attributes: Mapping[str, FieldSchema]
+    steps_left: int = _STEPS_MAX
+
+    def from_here(
+        self, waiting: Sequence[tuple[Condition, bool]], demands: tuple[Demand, ...]
+    ) -> Mapping[Subject, Scalar] | None:
+        """Facts that meet the demands and the waiting conditions, the last one first; True beside one negates it."""
+        self.steps_left -= 1
+        facts = _solve(demands, self.attributes)
+        if facts is None or not waiting or self.steps_left <= 0:
+            return facts
+        (condition, negated), rest = waiting[-1], waiting[:-1]
+        match condition:
+            case Not(part):
+                return self.from_here([*rest, (part, not negated)], demands)
+            case And(parts) | Or(parts) if isinstance(condition, And) != negated:
+                return self.from_here([*rest, *((part, negated) for part in reversed(parts))], demands)
+            case And(parts) | Or(parts):
+                ways = (self.from_here([*rest, (part, negated)], demands) for part in parts)
+            case _:
+                ways = (self.from_here(rest, (*demands, *way)) for way in _alternatives(condition, negated=negated))
+        return next((found for found in ways if found is not None), None)
+
+
+def _alternatives(condition: Compare | OneOf | Known | StartsIn, *, negated: bool) -> Iterator[Alternative]:
     match condition:
-        case And(parts):
-            yield from _any(parts, negated=negated) if negated else _every(parts, negated=negated)
-        case Or(parts):
-            yield from _every(parts, negated=negated) if negated else _any(parts, negated=negated)
-        case Not(part):
-            yield from _alternatives(part, negated=not negated)
         case Compare(left, comparison, right):
             yield _comparison(left, _OPPOSITES[comparison] if negated else comparison, right)
         case OneOf(operand, values, is_negated):
@@ -92,17 +114,6 @@ def _alternatives(condition: Condition, *, negated: bool) -> Iterator[Alternativ
             yield (Demand(operand, None, None, known=is_negated == negated),)
         case StartsIn():
             yield ()
-
-
-def _any(parts: Sequence[Condition], *, negated: bool) -> Iterator[Alternative]:
-    for part in parts:
-        yield from _alternatives(part, negated=negated)
-
-
-def _every(parts: Sequence[Condition], *, negated: bool) -> Iterator[Alternative]:
-    lists = [list(islice(_alternatives(part, negated=negated), _ALTERNATIVES_MAX)) for part in parts]
-    for chosen in islice(product(*lists), _ALTERNATIVES_MAX):
-        yield tuple(demand for alternative in chosen for demand in alternative)
 
 
 _MIRRORED = {

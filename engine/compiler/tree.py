@@ -41,18 +41,30 @@ def build_tree(
     building = Building(charge, windows, zone, since)
     tree = _build(building, list(range(len(charge.rows))), 0, ())
     if not building.findings:
-        for index, row in enumerate(charge.rows):
+        for index in range(len(charge.rows)):
             if index not in building.reached:
-                building.findings.append(
-                    Diagnostic(
-                        "RB2205",
-                        "this row can never be reached",
-                        row.span,
-                        "rows above it take everything that it names",
-                        hints=("move it above them", "remove it"),
-                    )
-                )
+                building.findings.append(_never_reached(charge, index))
     return tree, tuple(building.findings)
+
+
+def _never_reached(charge: Charge, index: int) -> Diagnostic:
+    row = charge.rows[index]
+    rest = [charge.columns[at].name for at, key in enumerate(row.keys) if isinstance(key, KeyOtherwise)]
+    if rest:
+        return Diagnostic(
+            "RB2205",
+            f"this row of charge {charge.name} can never be reached: other rows name every {rest[-1]}",
+            row.span,
+            "nothing is left for `otherwise`",
+            hints=("remove it", f"leave out a row of a {rest[-1]} that has the same price"),
+        )
+    return Diagnostic(
+        "RB2205",
+        f"this row of charge {charge.name} can never be reached",
+        row.span,
+        "rows above it take everything that it names",
+        hints=("move it above them", "remove it"),
+    )
 
 
 def _build(building: Building, rows: list[int], column: int, path: tuple[str, ...]) -> Tree:
@@ -69,7 +81,7 @@ def _build(building: Building, rows: list[int], column: int, path: tuple[str, ..
     def below(chosen: Iterable[int], text: str) -> Tree:
         return _build(building, sorted({*chosen, *anywhere}), column + 1, (*path, text))
 
-    otherwise = _build(building, rest, column + 1, (*path, "other values")) if rest else None
+    otherwise = _otherwise(building, keys, rest, column, path) if rest else None
     if charge.columns[column].kind is ColumnKind.TIME:
         return _by_time(building, keys, column, path, below, otherwise)
     prefixes = _by_value(keys, prefix=True)
@@ -89,6 +101,20 @@ def _build(building: Building, rows: list[int], column: int, path: tuple[str, ..
         otherwise=otherwise,
         otherwise_text="otherwise" if prefixes or ranges else "",
     )
+
+
+def _otherwise(
+    building: Building, keys: Mapping[int, Key], rest: list[int], column: int, path: tuple[str, ...]
+) -> Tree:
+    """The tree for what no row names; where every value is named and none can be missing, nothing reaches it."""
+    declared = building.charge.declared[column]
+    named = _by_value(keys, prefix=False)
+    if declared is None or building.charge.may_lack[column] or any(value not in named for value in declared):
+        return _build(building, rest, column + 1, (*path, "other values"))
+    reached, findings = set(building.reached), list(building.findings)
+    tree = _build(building, rest, column + 1, (*path, "other values"))
+    building.reached, building.findings = reached, findings
+    return tree
 
 
 def _by_value(keys: Mapping[int, Key], *, prefix: bool) -> dict[Scalar, list[int]]:
@@ -133,7 +159,6 @@ def _check_cover(
     """Note what no row of this branch prices."""
     charge = building.charge
     declared = charge.declared[column]
-    name = charge.columns[column].name
     if declared is not None:
         missing = [value for value in declared if value not in values]
         if missing:
@@ -141,7 +166,7 @@ def _check_cover(
         return
     hole = _hole(ranges, values)
     if hole is not None:
-        _report_gap(building, column, path, hole or f"another {name}", rows)
+        _report_gap(building, column, path, hole, rows)
 
 
 def _report_gap(building: Building, column: int, path: tuple[str, ...], what: str, rows: Sequence[int]) -> None:
@@ -149,14 +174,22 @@ def _report_gap(building: Building, column: int, path: tuple[str, ...], what: st
     name = charge.columns[column].name
     before = ", ".join(f"{charge.columns[index].name} {text}" for index, text in enumerate(path))
     where = f"{before}, " if before else ""
+    hint = (f"add a row for {what}",)
+    if charge.columns[column].kind is ColumnKind.TIME:
+        missing = f"{where}the time {what}"
+        hint = ("name a window that holds it",)
+    elif what:
+        missing = f"{where}{name} {what}"
+    else:
+        missing, hint = f"{where}any other {name}", ()
     building.findings.append(
         Diagnostic(
             "RB2204",
-            f"charge {charge.name} has no price for {where}{name} {what}",
+            f"charge {charge.name} has no price for {missing}",
             charge.rows[rows[-1]].span,
             "the last row that could",
-            hints=(f"add a row for {what}", "add a row `otherwise`"),
-            notes=(f"witness: usage with {where}{name} {what} could not be billed",),
+            hints=(*hint, "add a row `otherwise`"),
+            notes=(f"witness: usage with {missing} could not be billed",),
         )
     )
 
@@ -212,7 +245,9 @@ def _range_cases(ranges: Mapping[int, KeyRange], below: Callable[[Iterable[int],
         chosen = [row for row, key in ranges.items() if _spans(key, low, low_in, high, high_in)]
         if chosen:
             text = ranges[chosen[0]].text
-            cases.append(RangeCase(low, low_in, high, high_in, text, below(chosen, text)))
+            # Where ranges overlap, a message names what they share.
+            shown = text if len(chosen) == 1 else _segment_text(low, high)
+            cases.append(RangeCase(low, low_in, high, high_in, text, below(chosen, shown)))
     merged: list[RangeCase] = []
     for case in cases:
         last = merged[-1] if merged else None
@@ -222,6 +257,14 @@ def _range_cases(ranges: Mapping[int, KeyRange], below: Callable[[Iterable[int],
         else:
             merged.append(case)
     return tuple(merged)
+
+
+def _segment_text(low: Fraction | date | None, high: Fraction | date | None) -> str:
+    if low is not None and low == high:
+        return _end_text(low)
+    if low is None:
+        return "of any size" if high is None else f"below {_end_text(high)}"
+    return f"above {_end_text(low)}" if high is None else f"between {_end_text(low)} and {_end_text(high)}"
 
 
 def _segments(

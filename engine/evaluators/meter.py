@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
-from typing import assert_never
+from typing import TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 from ...money import Rounding, round_to
@@ -20,6 +20,10 @@ from ..derivation import Role, Step, given, rounded
 from ..period import Period, local_day, local_midnight
 from ..plan import Aggregation, ByDay, Interval, LevelKind, Meter
 from ..usage import UsageEvent, Value
+from ..window import DAY_SECONDS
+
+Measured: TypeAlias = Value | Fraction
+"""The value of a field, or a number that was rounded or raised and may be no decimal."""
 
 _EXACT = Context(prec=400, traps=[Inexact])
 _MICROSECOND = Fraction(1, 1_000_000)
@@ -31,7 +35,7 @@ class Sample:
 
     time: datetime
     id: str
-    value: Value | None
+    value: Measured | None
     series: Value | None = None
 
 
@@ -60,16 +64,14 @@ def samples_of(meter: Meter, events: Iterable[UsageEvent]) -> list[tuple[UsageEv
     return found
 
 
-def _adjusted(meter: Meter, value: Value | None) -> Value | None:
+def _adjusted(meter: Meter, value: Value | None) -> Measured | None:
     """The value with `each rounded up to …` and `each at least …`."""
     if not isinstance(value, Decimal) or (meter.each_rounding is None and meter.each_minimum is None):
         return value
     exact = Fraction(value)
     if meter.each_rounding is not None:
         exact = round_to(exact, meter.each_rounding.size, meter.each_rounding.mode) * meter.each_rounding.size
-    if meter.each_minimum is not None:
-        exact = max(exact, meter.each_minimum)
-    return _EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    return exact if meter.each_minimum is None else max(exact, meter.each_minimum)
 
 
 def read(meter: Meter, samples: Sequence[Sample], covered: Period, zone: ZoneInfo, given_quantity: Fraction) -> Step:
@@ -110,7 +112,7 @@ def _aggregate(
     return aggregate(meter.aggregation, [sample.value for sample in inside], meter.rank)
 
 
-def aggregate(aggregation: Aggregation, values: Sequence[Value | None], rank: Fraction | None) -> Fraction:
+def aggregate(aggregation: Aggregation, values: Sequence[Measured | None], rank: Fraction | None) -> Fraction:
     """One number from many values, in the order of time; no values give 0."""
     match aggregation:
         case Aggregation.COUNT:
@@ -124,14 +126,14 @@ def aggregate(aggregation: Aggregation, values: Sequence[Value | None], rank: Fr
         case Aggregation.AVERAGE:
             return _sum(values) / len(values)
         case Aggregation.MINIMUM:
-            return min(_number(value) for value in values)
+            return min(number_of(value) for value in values)
         case Aggregation.MAXIMUM:
-            return max(_number(value) for value in values)
+            return max(number_of(value) for value in values)
         case Aggregation.LATEST:
-            return _number(values[-1])
+            return number_of(values[-1])
         case Aggregation.PERCENTILE:
             assert rank is not None, "verify() holds percentiles to have a rank"
-            return _percentile(sorted(_number(value) for value in values), rank)
+            return _percentile(sorted(number_of(value) for value in values), rank)
         case Aggregation.TIME_WEIGHTED_AVERAGE | Aggregation.TIME_INTEGRAL:
             raise AssertionError(f"{aggregation.value} needs a level")
         case _:
@@ -144,17 +146,21 @@ def _percentile(rising: Sequence[Fraction], rank: Fraction) -> Fraction:
     return rising[max(int(position), 1) - 1]
 
 
-def _number(value: Value | None) -> Fraction:
-    assert isinstance(value, Decimal), "the resolver lets only numbers be aggregated"
+def number_of(value: Measured | None) -> Fraction:
+    """The value of a number, exactly."""
+    assert isinstance(value, Decimal | Fraction), "the resolver lets only numbers be aggregated"
     return Fraction(value)
 
 
-def _sum(values: Sequence[Value | None]) -> Fraction:
-    total = Decimal(0)
+def _sum(values: Sequence[Measured | None]) -> Fraction:
+    """Decimals are added as decimals, which is many times as fast as adding fractions."""
+    decimals, fractions = Decimal(0), Fraction(0)
     for value in values:
-        assert isinstance(value, Decimal), "the resolver lets only numbers be added"
-        total = _EXACT.add(total, value)
-    return Fraction(total)
+        if isinstance(value, Decimal):
+            decimals = _EXACT.add(decimals, value)
+        else:
+            fractions += number_of(value)
+    return Fraction(decimals) + fractions
 
 
 # Two levels: inside each interval, then over the intervals
@@ -164,7 +170,7 @@ def _of_intervals(
     meter: Meter, interval: Interval, inside: Sequence[Sample], covered: Period, zone: ZoneInfo
 ) -> Fraction:
     starts = interval_starts(interval.seconds, covered, zone)
-    groups: dict[datetime, list[Value | None]] = {}
+    groups: dict[datetime, list[Measured | None]] = {}
     for sample in inside:
         groups.setdefault(_interval_of(sample.time, interval.seconds, zone), []).append(sample.value)
     if interval.days_with_usage:
@@ -196,8 +202,13 @@ def _over(aggregation: Aggregation, values: Sequence[Fraction], rank: Fraction |
 
 
 def _interval_of(time: datetime, seconds: int, zone: ZoneInfo) -> datetime:
-    """The start of the interval that holds an instant; intervals count real time from local midnight."""
+    """The start of the interval that holds an instant.
+
+    Intervals count real time from local midnight, but for a whole day, which is a local one of 23 to 25 hours.
+    """
     midnight = local_midnight(local_day(time, zone), zone)
+    if seconds == DAY_SECONDS:
+        return midnight
     return midnight + timedelta(seconds=(time - midnight) // timedelta(seconds=seconds) * seconds)
 
 
@@ -207,14 +218,20 @@ def interval_starts(seconds: int, covered: Period, zone: ZoneInfo) -> list[datet
     start = _interval_of(covered.start, seconds, zone)
     while start < covered.end:
         starts.append(start)
-        following = start + timedelta(seconds=seconds)
         midnight = local_midnight(local_day(start, zone) + timedelta(days=1), zone)
         # The day's last interval ends at midnight, however long it has been.
-        start = min(following, midnight) if start < midnight else following
+        start = midnight if seconds == DAY_SECONDS else min(start + timedelta(seconds=seconds), midnight)
     return starts
 
 
 # Levels hold until the next event, across periods
+
+
+def has_usage(meter: Meter, samples: Sequence[Sample], covered: Period) -> bool:
+    """Whether there was anything to meter: an event inside, or a level above or below zero that was held."""
+    if meter.level is None or any(covered.contains(sample.time) for sample in samples):
+        return bool(samples)
+    return any(stretch.level for stretch in stretches(meter.level, samples, covered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +256,7 @@ def stretches(kind: LevelKind, samples: Sequence[Sample], covered: Period) -> li
             found.append(Stretch(since, sample.time, total))
             since = sample.time
         before = levels.get(sample.series, Fraction(0))
-        after = _number(sample.value) if kind is LevelKind.LEVEL else before + _number(sample.value)
+        after = number_of(sample.value) if kind is LevelKind.LEVEL else before + number_of(sample.value)
         levels[sample.series] = after
         total += after - before
     if since < covered.end:

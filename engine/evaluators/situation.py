@@ -19,9 +19,9 @@ from ..derivation import Step
 from ..dispatch import Key, dispatch
 from ..period import DateRange, Period, billing_period
 from ..plan import Charge, ColumnKind, Meter, OfEach, Plan, Program
-from ..usage import MeteredQuantity, Subscription, UsageEvent, Value
-from ..window import Coverage, contains, covers, membership
-from .meter import Sample, read, samples_of
+from ..usage import MeteredQuantity, Subscription, UsageEvent
+from ..window import Coverage, Difference, Intersection, Window, contains, covers, membership
+from .meter import Sample, has_usage, number_of, read, samples_of
 
 
 class Refused(Exception):  # noqa: N818 - an answer that `rate` turns into a value
@@ -138,6 +138,7 @@ class Readings:
                 read(meter, samples.get(key, ()), situation.covered, situation.zone, given.get(key, Fraction(0))),
             )
             for key, row in rows.items()
+            if key in given or has_usage(meter, samples[key], situation.covered)
         ]
         return sorted(found, key=lambda group: (group.row, _declared_order(charge, group.key)))
 
@@ -192,20 +193,35 @@ class Readings:
         window = self.situation.program.windows[name]
         if item.time is not None:
             return contains(window, item.time, self.situation.zone)
-        if item.window is not None:
-            return item.window == name
-        match covers(window, self.situation.covered, self.situation.zone):
-            case Coverage.ALL:
-                return True
-            case Coverage.NONE:
-                return False
-            case Coverage.PART:
-                raise self.situation.refuse(
-                    "RB4005",
-                    f"the quantity of {item.meter} has no time, and window {name} covers part of the period",
-                    "give the quantity a time",
-                    f"give the window that it was used in, as in `usage {item.meter} …, time {name}`",
-                )
+        if item.window is None:
+            match covers(window, self.situation.covered, self.situation.zone):
+                case Coverage.ALL:
+                    return True
+                case Coverage.NONE:
+                    return False
+                case Coverage.PART:
+                    raise self.situation.refuse(
+                        "RB4005",
+                        f"the quantity of {item.meter} has no time, and window {name} covers part of the period",
+                        "give the quantity a time",
+                        f"give the window that it was used in, as in `usage {item.meter} …, time {name}`",
+                    )
+        used = self.situation.program.windows[item.window]
+        if item.window == name:
+            return True
+        if self._is_empty(Intersection((used, window))):
+            return False
+        if self._is_empty(Difference(used, window)):
+            return True
+        raise self.situation.refuse(
+            "RB4005",
+            f"the quantity of {item.meter} was used in window {item.window}, of which window {name} covers a part",
+            "give the quantity a time",
+            f"give the parts of the quantity inside and outside {name} their own windows",
+        )
+
+    def _is_empty(self, window: Window) -> bool:
+        return covers(window, self.situation.covered, self.situation.zone) is Coverage.NONE
 
     def share_in(self, charge: Charge, meter: Meter, window: str, key: Key) -> tuple[Fraction, Fraction]:
         """For one combination: the quantity that lies in a window, and the whole quantity, both before rounding."""
@@ -213,7 +229,7 @@ class Readings:
         for event, sample in self.samples(meter):
             if charge.columns and self._key_of(charge, event) != key:
                 continue
-            size = Fraction(1) if sample.value is None else Fraction(_decimal(sample.value)) * meter.factor
+            size = Fraction(1) if sample.value is None else number_of(sample.value) * meter.factor
             whole += size
             if self.in_window(window, event):
                 inside += size
@@ -236,9 +252,9 @@ class Readings:
             value = Decimal(1) if source.field is None else event.fields.get(source.field)
             if value is None:
                 continue
-            whole += Fraction(_decimal(value))
+            whole += number_of(value)
             if self.in_window(window, event):
-                inside += Fraction(_decimal(value))
+                inside += number_of(value)
         return inside, whole
 
     def _key_of(self, charge: Charge, event: UsageEvent) -> Key:
@@ -255,11 +271,6 @@ class Readings:
             f"give the account a value for {attribute}",
             f"guard the rule with `when account.{attribute} is known`",
         )
-
-
-def _decimal(value: Value) -> Decimal:
-    assert isinstance(value, Decimal), "the resolver lets only numbers be shared"
-    return value
 
 
 def _declared_order(charge: Charge, key: Key) -> tuple[tuple[int, str], ...]:
@@ -300,12 +311,13 @@ class PeriodFacts:
 
 
 def earlier_periods(plan: Plan, subscription: Subscription, since: date, before: date) -> list[DateRange]:
-    """The billing periods that begin in `[since, before)` and touch the subscription, in order."""
+    """The billing periods that begin in `[since, before)`, or with the subscription in it, in order."""
     found = []
     day = max(since, subscription.start)
     while day < before:
         period = billing_period(plan.billing, day, subscription.start)
-        if period.start < before:
+        # The period that holds `since` may have begun before it: then it belongs to what was before.
+        if period.start < before and max(period.start, subscription.start) >= since:
             found.append(period)
         day = max(period.end, day + timedelta(days=1))
     return found

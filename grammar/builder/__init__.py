@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import conditions, facts, leaves, plans, policies, prices
+from . import conditions, facts, leaves, plans, policies, prices, windows
 from .build import STAND_IN, Action, Build
 
 __all__ = ["ACTIONS", "STAND_IN", "Build"]
@@ -10,6 +10,7 @@ __all__ = ["ACTIONS", "STAND_IN", "Build"]
 ACTIONS: dict[str, Action] = {
     **leaves.ACTIONS,
     **facts.ACTIONS,
+    **windows.ACTIONS,
     **conditions.ACTIONS,
     **prices.ACTIONS,
     **plans.ACTIONS,

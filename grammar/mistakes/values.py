@@ -22,7 +22,7 @@ def _open_end(case: Case) -> Slip | None:
         span,
         f"`before {day}` if that day is not included",
         f"`through {day}` if it is",
-        tokens=(("NAME", "before" if "BEFORE" in case.expected else "through"),),
+        tokens=(("NAME", "before" if "BEFORE" in case.expected else "through"),) if date else None,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from ratebook.grammar import tables
 from ratebook.grammar.builder import ACTIONS
 
@@ -30,9 +29,7 @@ def test_no_place_takes_one_word_for_two_keywords(built: tables.Tables) -> None:
             assert len([kind for kind in kinds if kind in state]) <= 1, word
 
 
-def test_the_cache_is_written_and_read(
-    built: tables.Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cache_is_written_and_read(built: tables.Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     load = tables.load_tables.__wrapped__
     assert load() == built

@@ -34,3 +34,12 @@ def test_every_symbol_belongs_to_a_known_currency() -> None:
 def test_importing_money_imports_no_babel() -> None:
     code = "import sys, ratebook.money; sys.exit('babel' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_minor_digits_are_those_of_iso_4217() -> None:
+    import iso4217
+
+    for listed in iso4217.Currency:
+        known = currency(listed.code)
+        if listed.exponent is not None and known is not None:
+            assert known.minor_digits == listed.exponent, listed.code

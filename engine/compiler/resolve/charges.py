@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from ....grammar import syntax
-from ...condition import Scalar
-from ...plan import Bound, Column, LineRounding, OfAmount, OfAttribute, OfEach, OfMeter, Source
+from ...plan import Bound, ColumnKind, LineRounding, OfAmount, OfAttribute, OfEach, OfMeter, Source
 from ...quantity import Unit
 from ...schedule import Mode
 from ...statement import Labels
@@ -19,10 +18,8 @@ from .conditions import Subject, event_subject, resolve_condition, resolve_when
 from .facts import money_rounding, type_words
 from .meters import COUNT, money_unit
 from .prices import MODES, Priced, resolve_bands, resolve_price
-from .scope import RESERVED_LINES, Scope, because, citation
+from .scope import RESERVED_LINES, Scope, because, citation, near_names
 from .tables import KeyField, bound, check_bounds, declared_values, resolve_by, resolve_table
-
-Declared: TypeAlias = tuple[tuple[Scalar, ...] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +44,9 @@ class Bounds:
 
 def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -> Charge | None:
     """A charge, or None with findings. `charges` are the names of the plan's charges."""
-    if node.name.text in RESERVED_LINES:
+    reserved = node.name.text in RESERVED_LINES
+    if reserved:
         reserved_line(scope, node.name)
-        return None
     if not _is_built(scope, node):
         return None
     origin = _origin(scope, node, charges)
@@ -63,11 +60,11 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
     prices = _prices(scope, node, keys, priced, mode)
     bounds = _bounds(scope, node, isinstance(origin.source, OfEach))
     when = resolve_when(scope, node.when, Subject(None))
-    if prices is None or bounds is None or len(when) != len(node.when):
-        return None
-    columns, declared, rows = prices
     free = _free(scope, node, origin)
     rounding = _event_rounding(scope, node, origin)
+    if prices is None or bounds is None or reserved or len(when) != len(node.when):
+        return None
+    columns, rows = prices
     return Charge(
         name=node.name.text,
         labels=_labels(scope, node, origin),
@@ -78,10 +75,11 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
         unit=origin.unit,
         unit_text="" if origin.unit is None else origin.unit.name,
         mode=mode or Mode.GRADUATED,
-        columns=columns,
+        columns=tuple(key.column for key in columns),
         rows=rows,
         first_match=node.first_match,
-        declared=declared,
+        declared=tuple(declared_values(key) for key in columns),
+        may_lack=tuple(_may_lack(key) for key in columns),
         bounds_per_row=bounds.per_row,
         minimum=bounds.whole.get(syntax.BoundKind.MINIMUM),
         cap=bounds.whole.get(syntax.BoundKind.CAP),
@@ -144,7 +142,7 @@ def _origin(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -> Origi
         case syntax.AmountSource(lines):
             unknown = [line for line in lines if line.text not in charges]
             for line in unknown:
-                scope.unknown(line, line.text, "charge", sorted(charges))
+                scope.unknown(line, line.text, "charge of this plan", sorted(charges))
             if unknown:
                 return None
             names = tuple(line.text for line in lines)
@@ -159,8 +157,11 @@ def _origin(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -> Origi
 def _of_meter(scope: Scope, name: syntax.Name, *, of_name: bool) -> Origin | None:
     meter = scope.meters.get(name.text)
     if meter is None:
-        if of_name and scope.meters:
-            scope.unknown(name, name.text, "meter", scope.meters)
+        near = near_names(name.text, scope.meters)
+        if of_name and scope.meters and not near:
+            some = ", ".join(f"`{item}`" for item in list(scope.meters)[:6])
+            hint = f"say what it prices: `charge {name.text} of METER`; declared: {some}"
+            scope.unknown(name, name.text, "meter", (), hint)
         else:
             scope.look_up(scope.meters, name, "meter")
         return None
@@ -185,7 +186,13 @@ def _of_attribute(scope: Scope, node: syntax.AccountField) -> Origin | None:
         case FieldKind.MONEY:
             return Origin(OfAttribute(schema.name), money_unit(scope), True, None, words)
         case _:
-            scope.report("RB2108", f"`{words}` is {type_words(schema)}, not a number", node, "cannot be priced")
+            scope.report(
+                "RB2108",
+                f"`{words}` is {type_words(schema)}, not a number or money",
+                node,
+                "cannot be priced",
+                "price a number, and choose prices by this, as in `by " + words + "`",
+            )
             return None
 
 
@@ -206,7 +213,13 @@ def _of_each(scope: Scope, node: syntax.EachSource) -> Origin | None:
     if schema.kind is FieldKind.MONEY:
         return Origin(OfEach(event.name, schema.name, where=where), money_unit(scope), True, fields, words)
     if schema.kind is not FieldKind.NUMBER:
-        scope.report("RB2108", f"`{schema.name}` is {type_words(schema)}, not a number", node.event, "cannot be priced")
+        scope.report(
+            "RB2108",
+            f"`{schema.name}` is {type_words(schema)}, not a number or money",
+            node.event,
+            "cannot be priced",
+            f"write `each {event.name} by {schema.name}` to choose the price of an event by it",
+        )
         return None
     lasting = event.lasting == schema.name
     second = scope.units.find("s")
@@ -226,7 +239,7 @@ def _event_and_field(scope: Scope, name: syntax.EventName) -> tuple[EventSchema,
         for item in event.fields:
             if item.name == tail:
                 return event, item
-        scope.unknown(name, tail, f"field of {head}", [item.name for item in event.fields])
+        scope.unknown(name, tail, f"field of event `{head}`", [item.name for item in event.fields])
         return None
     scope.unknown(name, name.text, "event", scope.events)
     return None
@@ -234,19 +247,20 @@ def _event_and_field(scope: Scope, name: syntax.EventName) -> tuple[EventSchema,
 
 def _prices(
     scope: Scope, node: syntax.Charge, keys: tuple[KeyField, ...], priced: Priced, mode: Mode | None
-) -> tuple[tuple[Column, ...], Declared, tuple[Row, ...]] | None:
+) -> tuple[tuple[KeyField, ...], tuple[Row, ...]] | None:
+    """The key columns in their order and the rows."""
     match node.prices:
         case None:
             scope.report(
-                "RB2207", f"charge `{node.name.text}` has no price", node.name, "costs what?", "write `at …` or `free`"
+                "RB2207",
+                f"charge `{node.name.text}` has no price",
+                node.name,
+                "costs what?",
+                "write `at …` with a price, or `free`",
             )
             return None
         case syntax.Table():
-            found = resolve_table(scope, node.prices, keys, priced, mode)
-            if found is None:
-                return None
-            order, rows = found
-            return _columns(order), _declared(order), rows
+            return resolve_table(scope, node.prices, keys, priced, mode)
         case syntax.BandList(written):
             if mode is None:
                 scope.report(
@@ -263,21 +277,24 @@ def _prices(
             return None
         case price:
             if mode is not None:
-                scope.report("RB1115", f"`{mode.value}` needs bands, and this charge has one price", price, "no bands")
+                scope.report(
+                    "RB1115",
+                    f"`{mode.value}` needs bands, and this charge has one price",
+                    price,
+                    "no bands",
+                    f"leave `{mode.value}` out",
+                )
                 return None
             resolved = resolve_price(scope, price, priced, Mode.GRADUATED)
             bands = None if resolved is None else (Band(price.span, "", None, resolved),)
     if bands is None:
         return None
-    return _columns(keys), _declared(keys), (Row(node.prices.span, tuple(KeyAny() for _ in keys), bands),)
+    return keys, (Row(node.prices.span, tuple(KeyAny() for _ in keys), bands),)
 
 
-def _columns(keys: tuple[KeyField, ...]) -> tuple[Column, ...]:
-    return tuple(key.column for key in keys)
-
-
-def _declared(keys: tuple[KeyField, ...]) -> Declared:
-    return tuple(declared_values(key) for key in keys)
+def _may_lack(key: KeyField) -> bool:
+    schema = key.schema
+    return key.column.kind is ColumnKind.FIELD and schema is not None and not schema.required and schema.default is None
 
 
 def _bounds(scope: Scope, node: syntax.Charge, is_each: bool) -> Bounds | None:
@@ -289,12 +306,18 @@ def _bounds(scope: Scope, node: syntax.Charge, is_each: bool) -> Bounds | None:
             sound = False
             continue
         if item.scope is syntax.BoundScope.PER_PERIOD and not is_each:
-            scope.report("RB2403", "`per period` belongs to a charge on each event", item, "", "leave it out")
+            scope.report(
+                "RB2403",
+                "`per period` belongs to a charge on each event",
+                item,
+                "always per period",
+                "leave `per period` out",
+            )
             sound = False
             continue
         target = found.period if item.scope is syntax.BoundScope.PER_PERIOD else found.whole
         if item.kind in target:
-            scope.report("RB1113", f"this charge has two of `{item.kind.value}`", item, "", "keep one")
+            scope.report("RB1113", f"this charge has a second {item.kind.value}", item, "again", "keep one")
             sound = False
             continue
         target[item.kind] = resolved
@@ -313,19 +336,31 @@ def _free(scope: Scope, node: syntax.Charge, origin: Origin) -> tuple[int, Fract
                 "RB2403",
                 "inside a charge, `include` belongs to a charge on each event",
                 item,
-                "",
-                "write `include N of METER` in the plan",
+                "not on each event",
+                "write `include N of METER` in the plan, beside its charges",
             )
             continue
         match item.amount:
             case syntax.Number():
                 if item.amount.value.denominator != 1 or item.amount.value < 0:
-                    scope.report("RB2103", "a number of events is whole", item.amount, "")
+                    scope.report(
+                        "RB2103",
+                        f"{scope.text(item.amount)} events cannot be free: a number of events is whole",
+                        item.amount,
+                        "no number of events",
+                        "write a whole number",
+                    )
                 else:
                     events = int(item.amount.value)
             case syntax.Money():
                 if not origin.is_money:
-                    scope.report("RB2101", f"{origin.words} is not money", item.amount, "money", "include events")
+                    scope.report(
+                        "RB2101",
+                        f"{origin.words} is not money, so no money of it can be free",
+                        item.amount,
+                        "money",
+                        "write `include 3 events`, say",
+                    )
                     continue
                 quantity = scope.money_value(item.amount) or Fraction(0)
             case _:
@@ -337,6 +372,12 @@ def _event_rounding(scope: Scope, node: syntax.Charge, origin: Origin) -> LineRo
     if node.round_event is None:
         return None
     if not isinstance(origin.source, OfEach):
-        scope.report("RB2403", "`round each event` belongs to a charge on each event", node.round_event, "")
+        scope.report(
+            "RB2403",
+            "`round each event` belongs to a charge on each event",
+            node.round_event,
+            "not on each event",
+            "leave it out: `round each line` in the ruleset's header rounds the line",
+        )
         return None
     return money_rounding(scope, node.round_event.rounding)

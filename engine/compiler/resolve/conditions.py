@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +13,7 @@ from ... import condition as conditions
 from ...condition import Condition, Operand
 from ...usage import FieldKind, FieldSchema
 from .facts import field_value, quantity_in, type_words
-from .scope import Scope
+from .scope import Scope, near_names
 
 COMPARISONS = {
     syntax.Comparison.IS: conditions.Comparison.IS,
@@ -33,6 +32,7 @@ class Subject:
 
     fields: Mapping[str, FieldSchema] | None
     lines: frozenset[str] = frozenset()
+    owner: str = "the event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,13 @@ def resolve_condition(scope: Scope, node: syntax.Condition, subject: Subject) ->
             if typed is None:
                 return None
             if not isinstance(typed.operand, conditions.Attribute | conditions.FieldOf):
-                scope.report("RB2108", "only attributes and fields can be unknown", left, "always known")
+                scope.report(
+                    "RB2108",
+                    "only attributes and fields can be unknown",
+                    left,
+                    "always known",
+                    "compare it with a number",
+                )
                 return None
             return conditions.Known(typed.operand, negated, text)
         case syntax.PeriodStartsIn(window):
@@ -138,10 +144,11 @@ def _compare(
         if typed.schema.kind is not first.schema.kind or _dimension(typed.schema) != _dimension(first.schema):
             scope.report(
                 "RB2108",
-                f"`{scope.text(left)}` is {type_words(first.schema)} and `{scope.text(right)}` is "
-                f"{type_words(typed.schema)}",
+                f"`{scope.text(left)}` is {type_words(first.schema)}, and `{scope.text(right)}` is "
+                f"{type_words(typed.schema)}: the two cannot be compared",
                 right,
-                "another type",
+                type_words(typed.schema),
+                "compare it with one of its own kind, or with a constant",
             )
             return None
         second = typed.operand
@@ -173,7 +180,9 @@ def _operand(scope: Scope, node: syntax.Operand, subject: Subject) -> Typed | No
             return None if schema is None else Typed(conditions.Attribute(name.text), schema)
         case syntax.UsageOf(meter):
             if subject.fields is not None:
-                scope.report("RB2108", "a meter's `where` knows its event only", node, "usage of a period")
+                scope.report(
+                    "RB2108", "a meter's `where` knows one event only", node, "usage of a period", "compare fields"
+                )
                 return None
             found = scope.look_up(scope.meters, meter, "meter")
             if found is None:
@@ -213,23 +222,30 @@ def _field(scope: Scope, node: syntax.Name, text: str, subject: Subject) -> Type
             fix = f"account.{text}"
             scope.report(
                 "RB2001",
-                f"`{text}` is an attribute of the account",
+                f"`{text}` is an attribute of the account, which a condition asks for by `{fix}`",
                 node,
-                "which account's?",
+                "what of?",
                 f"write `{fix}`",
                 edits=(Edit(node.span, fix),),
             )
         elif text in scope.meters:
             fix = f"usage of {text}"
-            scope.report("RB2001", f"`{text}` is a meter", node, "", f"write `{fix}`", edits=(Edit(node.span, fix),))
-        else:
-            near = difflib.get_close_matches(text, [f"account.{name}" for name in scope.attributes], n=1, cutoff=0.4)
-            hint = f"did you mean `{near[0]}`?" if near else "write `account.…`, `usage of …` or `amount of …`"
+            scope.report(
+                "RB2001",
+                f"`{text}` is a meter, which a condition asks for by `{fix}`",
+                node,
+                "what of it?",
+                f"write `{fix}`",
+                edits=(Edit(node.span, fix),),
+            )
+        elif not scope.is_lost(text):
+            near = near_names(text, scope.attributes)
+            hint = f"did you mean `account.{near[0]}`?" if near else "write `account.…`, `usage of …` or `amount of …`"
             scope.report("RB2001", f"there is nothing called `{text}` here", node, "unknown", hint)
         return None
     schema = subject.fields.get(text)
     if schema is None:
-        scope.unknown(node, text, "field", subject.fields)
+        scope.unknown(node, text, f"field of {subject.owner}", subject.fields)
         return None
     return Typed(conditions.FieldOf(text), schema)
 
@@ -239,13 +255,21 @@ def _literal(scope: Scope, node: syntax.Operand, schema: FieldSchema) -> conditi
     if schema is _MONTH:
         return _month_literal(scope, node, text)
     if isinstance(node, syntax.AccountField | syntax.UsageOf | syntax.AmountOfLine | syntax.Month):
-        scope.report("RB2108", "a list holds constants only", node, "not a constant")
+        scope.report(
+            "RB2108", "a list holds constants only", node, "not a constant", "write `or` between two comparisons"
+        )
         return None
     if isinstance(node, syntax.Number | syntax.Quantity) and schema.kind is FieldKind.NUMBER:
         number = quantity_in(scope, node, schema.unit, f"`{schema.name}`")
         return None if number is None else conditions.Literal(number, text)
     if isinstance(node, syntax.Percent):
-        scope.report("RB2108", f"`{schema.name}` is {type_words(schema)}", node, "a percentage")
+        scope.report(
+            "RB2108",
+            f"`{schema.name}` is {type_words(schema)}, and `{text}` is a percentage",
+            node,
+            "a percentage",
+            "write a plain number",
+        )
         return None
     value = field_value(scope, schema, node)
     if value is None:
@@ -258,11 +282,11 @@ def _month_literal(scope: Scope, node: syntax.Operand, text: str) -> conditions.
         return conditions.Literal(Fraction(syntax.MONTHS.index(node.text.lower()) + 1), text)
     if isinstance(node, syntax.Number) and node.value in range(1, 13):
         return conditions.Literal(node.value, text)
-    scope.report("RB2108", f"`{text}` is no month", node, "", "write jan to dec, or 1 to 12")
+    scope.report("RB2108", f"`{text}` is no month", node, "no month", "write jan to dec, or 1 to 12")
     return None
 
 
 def event_subject(scope: Scope, event: str) -> Subject:
     """The subject of a meter or `each` charge over an event."""
     schema = scope.events[event]
-    return Subject({field.name: field for field in schema.fields})
+    return Subject({field.name: field for field in schema.fields}, owner=f"event `{event}`")

@@ -23,7 +23,7 @@ from ..model import (
     Plan,
     Promise,
 )
-from .facts import field_value, quantity_in
+from .facts import field_value, quantity_in, type_words
 from .meters import COUNT
 from .scope import Scope
 
@@ -143,7 +143,7 @@ def _fields(scope: Scope, event: EventSchema, values: Iterable[syntax.Given]) ->
             continue
         schema = schemas.get(given.name.text)
         if schema is None:
-            scope.unknown(given.name, given.name.text, f"field of {event.name}", schemas)
+            scope.unknown(given.name, given.name.text, f"field of event `{event.name}`", schemas)
             continue
         value = field_value(scope, schema, given.value)
         if value is not None:
@@ -167,7 +167,7 @@ def _event(scope: Scope, node: syntax.EventGiven) -> UsageEvent | None:
                 f"the event does not say its {schema.name}",
                 node,
                 f"no {schema.name}",
-                f"add `{schema.name} …`",
+                f"add `{schema.name}`, which is {type_words(schema)}",
             )
     day = date.fromisoformat(node.date.iso)
     naive = datetime.combine(day, time()) + timedelta(seconds=node.time.seconds)
@@ -187,7 +187,8 @@ def _expectation(scope: Scope, node: syntax.Expectation, lines: frozenset[str]) 
     match node:
         case syntax.ExpectError(code):
             if code.text not in CODES:
-                scope.unknown(code, code.text, "code", CODES)
+                message = f"there is no code `{code.text}`"
+                scope.report("RB2001", message, code, "unknown code", "`ratebook errors` lists all codes")
                 return None
             return ExpectedError(code.text, node.span)
         case syntax.ExpectNo(line):

@@ -13,27 +13,58 @@ from ....grammar import syntax
 from ....money import Currency, MoneyUnit, currency, decimal_text
 from ...period import time_zone
 from ...plan import LineRounding
-from ...quantity import NUMBER, Unit, convert, convertible
+from ...quantity import BUILT_IN, NUMBER, Unit, convert, convertible
 from ...usage import EventSchema, FieldKind, FieldSchema, Value
-from .scope import RESERVED_FIELDS, ROUNDINGS, Scope
+from .scope import NO_CURRENCY_CODE, RESERVED_FIELDS, ROUNDINGS, Scope, near_names
 
-NO_CURRENCY = Currency("XXX", 2)
+NO_CURRENCY = Currency(NO_CURRENCY_CODE, 2)
+
+
+_CURRENCY_WORDS = {"RMB": "CNY", "YUAN": "CNY", "DOLLAR": "USD", "DOLLARS": "USD", "US": "USD", "EURO": "EUR"}
+_CURRENCY_WORDS |= {"EUROS": "EUR", "YEN": "JPY", "POUND": "GBP", "POUNDS": "GBP", "STERLING": "GBP"}
+
+
+# Large cities whose time has the name of another.
+_CITIES = {
+    **dict.fromkeys(("beijing", "shenzhen", "guangzhou", "hangzhou", "chengdu"), "Asia/Shanghai"),
+    **dict.fromkeys(("munich", "frankfurt", "hamburg", "cologne"), "Europe/Berlin"),
+    **dict.fromkeys(("san_francisco", "seattle", "las_vegas", "san_diego"), "America/Los_Angeles"),
+    **dict.fromkeys(("boston", "washington", "miami", "atlanta"), "America/New_York"),
+    **dict.fromkeys(("mumbai", "delhi", "new_delhi", "bangalore"), "Asia/Kolkata"),
+    **dict.fromkeys(("houston", "dallas", "austin"), "America/Chicago"),
+    **dict.fromkeys(("milan", "naples"), "Europe/Rome"),
+    **dict.fromkeys(("geneva", "basel"), "Europe/Zurich"),
+    **dict.fromkeys(("barcelona", "valencia"), "Europe/Madrid"),
+    **dict.fromkeys(("manchester", "edinburgh"), "Europe/London"),
+    **dict.fromkeys(("osaka", "kyoto"), "Asia/Tokyo"),
+}
 
 
 def resolve_header(scope: Scope, header: syntax.Header) -> None:
     """Currency, time zone and rounding of the ruleset."""
     if header.currency is None:
         scope.report(
-            "RB2005", "the ruleset does not say its currency", header.name, "", "add `currency USD` below this line"
+            "RB2005",
+            "the ruleset does not say its currency",
+            header.name,
+            "in which currency?",
+            "add `currency USD`, say, below this line",
         )
     else:
         scope.currency_span = header.currency.span
         found = currency(header.currency.text)
         if found is None:
-            upper = header.currency.text.upper()
-            hint = f"did you mean `{upper}`?" if currency(upper) else "use a code of ISO 4217, such as USD, EUR or CNY"
+            written = header.currency.text
+            meant = written.upper() if currency(written.upper()) else _CURRENCY_WORDS.get(written.upper())
+            hint = f"did you mean `{meant}`?" if meant else "use a code of ISO 4217, such as USD, EUR or CNY"
+            edits = (Edit(header.currency.span, meant),) if meant else ()
             scope.report(
-                "RB2005", f"`{header.currency.text}` is no currency", header.currency, "unknown currency", hint
+                "RB2005",
+                f"`{written}` is no code of a currency",
+                header.currency,
+                "unknown currency",
+                hint,
+                edits=edits,
             )
         else:
             scope.money = MoneyUnit.minor(found)
@@ -52,7 +83,11 @@ def _resolve_zone(scope: Scope, zone: syntax.Text) -> None:
         return
     from zoneinfo import available_timezones
 
-    near = difflib.get_close_matches(zone.text, sorted(available_timezones()), n=2, cutoff=0.6)
+    known = sorted(available_timezones())
+    city = zone.text.replace(" ", "_").rpartition("/")[2].casefold()
+    near = [name for name in known if city and name.rpartition("/")[2].casefold() == city and "/" in name]
+    near = near[:1] or [_CITIES[city]] if city in _CITIES else near
+    near = near[:1] or difflib.get_close_matches(zone.text, known, n=1, cutoff=0.85)
     hint = f"did you mean `{near[0]}`?" if near else "use a name such as Europe/Berlin, Asia/Shanghai or UTC"
     scope.report("RB2006", f"there is no time zone `{zone.text}`", zone, "unknown time zone", hint)
 
@@ -75,7 +110,13 @@ def money_rounding(scope: Scope, rule: syntax.RoundMoney) -> LineRounding | None
     if size is None:
         return None
     if size <= 0:
-        scope.report("RB2103", "the unit of rounding must be above zero", rule.unit, "", "write `¥0.01`, say")
+        scope.report(
+            "RB2103",
+            "money is rounded to an amount above zero",
+            rule.unit,
+            "not above zero",
+            f"write `{scope.money_text('0.01')}`, say",
+        )
         return None
     return LineRounding(size, mode)
 
@@ -84,21 +125,33 @@ def resolve_unit(scope: Scope, declaration: syntax.UnitDeclaration) -> None:
     """A declared count, or a multiple of a unit."""
     name = declaration.name.text
     if scope.units.find(name) is not None:
-        scope.report("RB2002", f"unit `{name}` is already known", declaration.name, "", "give it another name")
+        known = "declared before" if name not in BUILT_IN else "built in"
+        scope.report(
+            "RB2002",
+            f"unit `{name}` is {known}",
+            declaration.name,
+            "declared again here",
+            "remove this line" if known == "built in" else "give one of them another name, or remove it",
+        )
         return
     if declaration.multiple is None:
         scope.units = scope.units.with_count(name)
         return
     number = declaration.multiple.number.value
     if number <= 0:
-        scope.report("RB2103", "a multiple must be above zero", declaration.multiple, "")
+        scope.report("RB2103", "a unit is a multiple above zero of another", declaration.multiple, "not above zero")
+        scope.lose(declaration, name)
         return
     if declaration.multiple.unit is None:
-        scope.report("RB2101", "a multiple needs a unit", declaration.multiple, "", f"write `{name} = 100 unit`")
+        fix = f"write `unit {name} = {declaration.multiple.number.digits} piece`, with `unit piece` declared before it"
+        scope.report("RB2101", f"unit `{name}` is a multiple of what?", declaration.multiple, "a bare number", fix)
+        scope.lose(declaration, name)
         return
     base = scope.unit(declaration.multiple.unit)
-    if base is not None:
-        scope.units = scope.units.with_multiple(name, number, base)
+    if base is None:
+        scope.lose(declaration, name)
+        return
+    scope.units = scope.units.with_multiple(name, number, base)
 
 
 def resolve_account(scope: Scope, declaration: syntax.AccountDeclaration) -> None:
@@ -106,6 +159,7 @@ def resolve_account(scope: Scope, declaration: syntax.AccountDeclaration) -> Non
     for item in declaration.fields:
         schema = _field(scope, item, reserved=frozenset({"account", "plan", "start", "end", "cards"}))
         if schema is None:
+            scope.lose(item, item.name.text)
             continue
         if schema.name in scope.attributes:
             scope.declared_before(item.name, schema.name, "attribute", scope.attribute_spans[schema.name])
@@ -125,6 +179,7 @@ def resolve_event(scope: Scope, declaration: syntax.EventDeclaration) -> None:
     for item in declaration.fields:
         schema = _field(scope, item, reserved=RESERVED_FIELDS)
         if schema is None:
+            scope.lose(item, item.name.text)
             continue
         if schema.name in seen:
             scope.declared_before(item.name, schema.name, "field", seen[schema.name])
@@ -141,12 +196,18 @@ def resolve_event(scope: Scope, declaration: syntax.EventDeclaration) -> None:
 def _lasting(scope: Scope, name: syntax.Name, fields: list[FieldSchema]) -> str | None:
     schema = next((item for item in fields if item.name == name.text), None)
     if schema is None:
-        scope.unknown(name, name.text, "field", [item.name for item in fields])
+        scope.unknown(name, name.text, "field of the event", [item.name for item in fields])
         return None
     seconds = scope.units.find("s")
     assert seconds is not None
     if schema.kind is not FieldKind.NUMBER or schema.unit is None or not convertible(schema.unit, seconds):
-        scope.report("RB2108", f"`{name.text}` is no length of time", name, "", f"declare `{name.text}: number of s`")
+        scope.report(
+            "RB2108",
+            f"`{name.text}` is {type_words(schema)}, and the length of an event is a number of `s`, `min` or `h`",
+            name,
+            "no length of time",
+            f"declare `{name.text}: number of s`",
+        )
         return None
     return schema.name
 
@@ -154,9 +215,19 @@ def _lasting(scope: Scope, name: syntax.Name, fields: list[FieldSchema]) -> str 
 def _field(scope: Scope, item: syntax.Field, reserved: frozenset[str]) -> FieldSchema | None:
     name = item.name.text
     if name in reserved:
-        scope.report("RB2003", f"`{name}` is a reserved name", item.name, "reserved", f"call it `{name}_value`, say")
+        every = "row of accounts" if "plan" in reserved else "row of usage"
+        scope.report(
+            "RB2003",
+            f"`{name}` is a reserved name: every {every} has its own `{name}`",
+            item.name,
+            "reserved",
+            f"call it `{name}_value`, say",
+        )
         return None
     kind, values, unit = _type(scope, item.type)
+    if unit is None and isinstance(item.type, syntax.NumberType) and item.type.unit is not None:
+        # What it counts is not known, so that no price for it can be judged.
+        return None
     bare = FieldSchema(name, kind, values, unit, required=not item.optional and item.default is None)
     if item.default is None:
         return bare
@@ -180,7 +251,7 @@ def _type(scope: Scope, written: syntax.FieldType) -> tuple[FieldKind, tuple[str
             texts = [value.text for value in values]
             for index, value in enumerate(values):
                 if value.text in texts[:index]:
-                    scope.report("RB2002", f"value `{value.text}` stands here twice", value, "", "leave one out")
+                    scope.report("RB2002", f"value `{value.text}` stands here twice", value, "again", "leave one out")
             return FieldKind.ONE_OF, tuple(dict.fromkeys(texts)), None
         case _:
             assert_never(written)
@@ -227,15 +298,43 @@ def field_value(scope: Scope, schema: FieldSchema, value: syntax.Value) -> Value
         case FieldKind.ONE_OF, syntax.Name(text) | syntax.Text(text):
             if text in schema.values:
                 return text
-            near = difflib.get_close_matches(text, schema.values, n=2, cutoff=0.5)
+            near = near_names(text, schema.values)
             hint = f"did you mean `{near[0]}`?" if near else f"it has the values {', '.join(schema.values)}"
             edits = (Edit(value.span, near[0]),) if len(near) == 1 else ()
             scope.report("RB2105", f"`{schema.name}` has no value `{text}`", value, "unknown value", hint, edits=edits)
             return None
         case _:
             hints = _wrong_type_hints(scope, schema, value)
-            scope.report("RB2108", f"`{schema.name}` is {type_words(schema)}", value, "another type", *hints)
+            scope.report(
+                "RB2108",
+                f"`{schema.name}` is {type_words(schema)}, and `{scope.text(value)}` is {_value_words(value)}",
+                value,
+                _value_words(value),
+                *hints,
+            )
             return None
+
+
+def _value_words(value: syntax.Value) -> str:
+    match value:
+        case syntax.Name():
+            return "a word"
+        case syntax.Text():
+            return "a text"
+        case syntax.Number():
+            return "a number"
+        case syntax.Money():
+            return "money"
+        case syntax.Percent():
+            return "a percentage"
+        case syntax.Quantity(unit=unit):
+            return "a number" if unit is None else f"a number of {unit.text}"
+        case syntax.Date():
+            return "a date"
+        case syntax.Boolean():
+            return "yes or no"
+        case _:
+            assert_never(value)
 
 
 def _wrong_type_hints(scope: Scope, schema: FieldSchema, value: syntax.Value) -> list[str]:
@@ -248,13 +347,26 @@ def _wrong_type_hints(scope: Scope, schema: FieldSchema, value: syntax.Value) ->
         return [f'write it in quotes: `"{scope.text(value)}"`']
     if schema.kind is FieldKind.ONE_OF:
         return [f"it has the values {', '.join(schema.values)}"]
+    if schema.kind is FieldKind.YES_NO:
+        return ["write `yes` or `no`"]
+    if schema.kind is FieldKind.DATE:
+        return ["write a date, such as `2026-03-01`"]
+    if schema.kind is FieldKind.NUMBER:
+        unit = "" if schema.unit is None else f" {schema.unit.name}"
+        return [f"write a number, such as `100{unit}`"]
     return []
 
 
 def _decimal(scope: Scope, number: Fraction, node: syntax.Node) -> Decimal | None:
     text = decimal_text(number)
     if text is None:
-        scope.report("RB2101", "this quantity has no exact decimal in the field's unit", node, "", "use that unit")
+        scope.report(
+            "RB2101",
+            "this quantity is no finite decimal number in the unit that the field is declared with",
+            node,
+            "not exact in that unit",
+            "write it in the unit of the field",
+        )
         return None
     return Decimal(text)
 
@@ -273,7 +385,11 @@ def quantity_in(scope: Scope, value: syntax.Number | syntax.Quantity, unit: Unit
         return None
     if unit is None or unit.dimension == NUMBER:
         scope.report(
-            "RB2101", f"{what} has no unit, and this is in {own.name}", value.unit, "unexpected unit", "leave it out"
+            "RB2101",
+            f"{what} is a bare number, and this is in {own.name}",
+            value.unit,
+            "unexpected unit",
+            "leave the unit out",
         )
         return None
     if not convertible(own, unit):
@@ -281,7 +397,7 @@ def quantity_in(scope: Scope, value: syntax.Number | syntax.Quantity, unit: Unit
             "RB2101",
             f"{what} counts {unit.name}, and {own.name} does not convert to that",
             value.unit,
-            f"not a multiple of {unit.name}",
+            f"does not convert to {unit.name}",
             f"write it in {unit.name}",
         )
         return None

@@ -138,7 +138,9 @@ def _rank(scope: Scope, aggregation: syntax.Aggregation) -> Fraction | None:
         return None
     rank = Fraction(aggregation.rank)
     if not 0 < rank <= 100:
-        scope.report("RB2109", "a percentile is above 0 and at most 100", aggregation, "", "write `95th percentile`")
+        scope.report(
+            "RB2109", "a percentile is above 0 and at most 100", aggregation, "no percentile", "write `95th percentile`"
+        )
         return None
     return rank
 
@@ -193,7 +195,9 @@ def _fits(scope: Scope, declaration: syntax.Meter, aggregation: Aggregation) -> 
                 "take its `latest`, `maximum`, `time-weighted average` or `time integral`",
             )
         case syntax.InnerAggregation() if aggregation not in _OF_INTERVALS:
-            scope.report("RB2109", f"`{words}` does not go over intervals", node, "", "use `maximum` or `average`")
+            scope.report(
+                "RB2109", f"`{words}` does not go over intervals", node, "over intervals", "use `maximum` or `average`"
+            )
         case syntax.Name() if aggregation in (Aggregation.TIME_INTEGRAL, Aggregation.TIME_WEIGHTED_AVERAGE):
             scope.report(
                 "RB2109",
@@ -226,7 +230,13 @@ def _two_level(
                 return None
             own = numeric
     elif inner.aggregation.kind is not syntax.AggregationKind.COUNT:
-        scope.report("RB2109", f"`{inner.aggregation.kind.value}` needs a field", inner.aggregation, "of what?")
+        scope.report(
+            "RB2109",
+            f"`{inner.aggregation.kind.value}` needs a field",
+            inner.aggregation,
+            "of what?",
+            "name a field of the event",
+        )
         return None
     wanted = _wanted(scope, declaration)
     rate = per_interval(own, seconds) if own.name else None
@@ -240,7 +250,7 @@ def _interval_seconds(scope: Scope, interval: syntax.Quantity) -> int | None:
     second = scope.units.find("s")
     assert second is not None
     if interval.unit is None:
-        scope.report("RB2101", "an interval needs a unit of time", interval, "", "write `per 15 min`")
+        scope.report("RB2101", "an interval needs a unit of time", interval, "15 of what?", "write `per 15 min`, say")
         return None
     seconds = quantity_in(scope, interval, second, "an interval")
     if seconds is None:
@@ -284,7 +294,8 @@ def _in_unit(
             "RB2101",
             f"this meter counts {unit.name or 'a bare number'}, which does not convert to {wanted.name}",
             declaration.unit[0],
-            f"not a multiple of {unit.name or '1'}",
+            f"does not convert from {unit.name or 'a bare number'}",
+            f"leave `in {wanted.name}` out" if not unit.name else f"write `in {unit.name}`, or leave it out",
         )
         return None
     return Measured(field, own, wanted, convert(Fraction(1), yielded, wanted))
@@ -294,7 +305,7 @@ def _field(scope: Scope, name: syntax.Name, event: EventSchema) -> FieldSchema |
     fields = {field.name: field for field in event.fields}
     found = fields.get(name.text)
     if found is None:
-        scope.unknown(name, name.text, f"field of {event.name}", fields)
+        scope.unknown(name, name.text, f"field of event `{event.name}`", fields)
     return found
 
 
@@ -308,7 +319,13 @@ def _numeric(scope: Scope, field: FieldSchema, name: syntax.Name) -> Unit | None
         return field.unit or COUNT
     if field.kind is FieldKind.MONEY:
         return money_unit(scope)
-    scope.report("RB2108", f"`{field.name}` is {type_words(field)}, not a number", name, "cannot be added")
+    scope.report(
+        "RB2108",
+        f"`{field.name}` is {type_words(field)}, not a number",
+        name,
+        "cannot be calculated with",
+        "use `count of` or `unique … of`",
+    )
     return None
 
 
@@ -325,6 +342,12 @@ def _rounding(scope: Scope, node: syntax.RoundQuantity | None, unit: Unit) -> Qu
     if size is None:
         return None
     if size <= 0 or decimal_text(size) is None:
-        scope.report("RB2103", "the unit of rounding must be a decimal above zero", node.unit, "")
+        scope.report(
+            "RB2103",
+            "a quantity is rounded to a finite decimal number above zero",
+            node.unit,
+            "cannot be rounded to",
+            "write `rounded up to 1 GB`, say",
+        )
         return None
     return QuantityRounding(size, ROUNDINGS[node.mode])

@@ -6,7 +6,6 @@ line still cites the place where its price stands.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,7 +14,7 @@ from typing import assert_never
 
 from ....diagnostics import Label
 from ....grammar import syntax
-from ...period import Billing, Every
+from ...period import Billing, Every, billing_period
 from ...plan import BoundKind, Fee, Include, OfAmount, PlanBound, Proration
 from ...quantity import convertible
 from ...statement import Labels
@@ -23,8 +22,8 @@ from ...usage import FieldKind
 from ..model import Charge, Plan
 from .charges import reserved_line, resolve_charge
 from .conditions import Subject, resolve_when
-from .facts import quantity_in
-from .scope import RESERVED_LINES, Scope, because, citation
+from .facts import quantity_in, type_words
+from .scope import RESERVED_LINES, Scope, because, circle, citation, near_names, round_about
 from .tables import bound, check_bounds
 
 MINIMUM_LABELS = Labels("Minimum charge", {"zh": "最低消费"})
@@ -61,25 +60,39 @@ def resolve_plans(
     drafts: dict[str, list[Draft]] = {}
     for plan in plans:
         dates = _dates(scope, plan.dating)
-        if dates is not None:
-            drafts.setdefault(plan.name.text, []).append(Draft(plan, plan.items, (plan.name.text,), *dates))
+        if dates is None:
+            scope.lose(plan, plan.name.text, *_line_names(plan.items))
+            continue
+        drafts.setdefault(plan.name.text, []).append(Draft(plan, plan.items, (plan.name.text,), *dates))
     waiting = list(contracts)
     names = set(drafts) | {contract.name.text for contract in waiting}
     while waiting:
         ready = [item for item in waiting if item.extends.text in drafts or item.extends.text not in names]
         if not ready:
+            after = {contract.name.text: (contract.extends.text,) for contract in waiting}
+            found = circle(waiting[0].name.text, after)
+            own = "this contract extends itself" if len(found) == 1 else "contracts extend each other in a circle"
+            place = next(contract.extends for contract in waiting if contract.name.text == found[0])
+            scope.report("RB2013", own, place, round_about(found), "extend a plan")
             for contract in waiting:
-                scope.report("RB2013", "contracts extend each other in a circle", contract.extends, "goes round")
+                # What extends them hangs on the same mistake.
+                scope.lose(contract, contract.name.text)
             break
         for contract in ready:
             waiting.remove(contract)
             draft = _draft_of_contract(scope, contract, drafts, policies, changes)
-            if draft is not None:
-                drafts.setdefault(contract.name.text, []).append(draft)
+            if draft is None:
+                scope.lose(contract, contract.name.text)
+                continue
+            drafts.setdefault(contract.name.text, []).append(draft)
     for versions in drafts.values():
         _check_versions(scope, versions)
     resolved = (_resolve_plan(scope, draft) for versions in drafts.values() for draft in _by_date(versions))
     return tuple(plan for plan in resolved if plan is not None)
+
+
+def _line_names(items: Iterable[syntax.PlanItem]) -> tuple[str, ...]:
+    return tuple(item.name.text for item in items if isinstance(item, syntax.Charge | syntax.Fee))
 
 
 def _by_date(versions: list[Draft]) -> list[Draft]:
@@ -89,10 +102,18 @@ def _by_date(versions: list[Draft]) -> list[Draft]:
 def _dates(scope: Scope, dating: syntax.Dating) -> tuple[date | None, date | None] | None:
     """Half-open dates; None with a finding where the end is not after the beginning."""
     start, end = dates_of(dating)
-    if start is not None and end is not None and end <= start:
-        scope.report("RB2303", "these dates end before they begin", dating, "", "swap them")
-        return None
-    return start, end
+    return (start, end) if check_dates(scope, dating) else None
+
+
+def check_dates(scope: Scope, dating: syntax.Dating | None) -> bool:
+    """Whether the end is after the beginning; a finding where it is not."""
+    start, end = dates_of(dating)
+    if dating is None or start is None or end is None or start < end:
+        return True
+    message = "these dates begin and end on the same day" if start == end else "these dates end before they begin"
+    hint = f"write `through {start}` for that one day" if start == end else "swap the two dates"
+    scope.report("RB2303", message, dating, "no day lies between them", hint)
+    return False
 
 
 def dates_of(dating: syntax.Dating | None) -> tuple[date | None, date | None]:
@@ -117,16 +138,16 @@ def _check_versions(scope: Scope, versions: list[Draft]) -> None:
                 f"two versions of `{name}` are in force at the same time",
                 later.node.name,
                 "begins while another is in force",
-                f"end the earlier one: `before {later.start}`" if later.start else "give each version dates",
+                f"end the earlier one: `before {later.start}`" if later.start else "give each version its own dates",
                 labels=first,
             )
         elif earlier.end < later.start:
             scope.report(
                 "RB2302",
-                f"no version of `{name}` is in force from {earlier.end} until {later.start}",
+                f"no version of `{name}` is in force from {earlier.end} to {later.start - timedelta(days=1)}",
                 later.node.name,
                 "begins after a gap",
-                f"begin it with `from {earlier.end}`",
+                f"begin it with `from {earlier.end}`, or end the version before it later",
                 labels=first,
             )
         _check_clock(scope, later)
@@ -136,17 +157,14 @@ def _check_clock(scope: Scope, later: Draft) -> None:
     """A version that begins inside a calendar billing period needs a word on which prices hold."""
     if later.start is None or any(isinstance(item, syntax.DatedByLine) for item in later.items):
         return
-    billing = _billing(later.items)
-    if billing.anchored or billing.every.steps_to(date(1, 1, 1), later.start) != billing.every.steps_to(
-        date(1, 1, 1), later.start - timedelta(days=1)
-    ):
+    if begins_period(_billing(later.items), later.start):
         return
     scope.report(
         "RB2304",
         f"the price of `{later.node.name.text}` changes on {later.start}, inside a billing period",
         later.node.dating.start or later.node.name,
         "in the middle of a period",
-        "begin the version with a billing period",
+        "begin the version on the first day of a billing period",
         "write `dated by period` in it: a period keeps the prices that it began with",
         "write `dated by usage` in it: each event has the price of its day",
     )
@@ -164,13 +182,21 @@ def _draft_of_contract(
 ) -> Draft | None:
     dates = _dates(scope, contract.dating)
     bases = drafts.get(contract.extends.text)
+    name = contract.name.text
+    own_name = name in drafts and isinstance(drafts[name][0].node, syntax.Plan)
+    if own_name:
+        scope.report(
+            "RB2002",
+            f"contract `{name}` has the name of a plan",
+            contract.name,
+            "the same name",
+            "give the contract a name of its own",
+            labels=(Label(drafts[name][0].node.name.span, "the plan"),),
+        )
     if bases is None:
         scope.unknown(contract.extends, contract.extends.text, "plan", drafts)
         return None
-    if dates is None:
-        return None
-    if contract.name.text in drafts and isinstance(drafts[contract.name.text][0].node, syntax.Plan):
-        scope.declared_before(contract.name, contract.name.text, "plan", drafts[contract.name.text][0].node.name.span)
+    if dates is None or own_name:
         return None
     start = dates[0]
     day = start or date.min
@@ -187,7 +213,33 @@ def _draft_of_contract(
     items = list(base.items)
     for item in contract.items:
         _change(scope, contract, item, items, policies, changes)
+    _check_removed(scope, contract, items)
     return Draft(contract, tuple(items), (contract.name.text, *base.lineage), *dates)
+
+
+def _check_removed(scope: Scope, contract: syntax.Contract, items: list[syntax.PlanItem]) -> None:
+    """What a contract removes may not be asked for by what it keeps."""
+    left = {name for kind, name in map(_key, items) if kind == "line"}
+    removed = {item.name.text: item for item in contract.items if isinstance(item, syntax.Remove)}
+    for item in items:
+        match item:
+            case syntax.Charge(name, source=syntax.AmountSource(lines)):
+                words, hint = f"charge `{name.text}`", f"remove `{name.text}` too, or replace it"
+            case syntax.PlanBound(kind, lines=lines):
+                words, hint = f"{kind.value} of the plan", f"replace the {kind.value} as well"
+            case _:
+                continue
+        for line in lines:
+            if line.text in removed and line.text not in left:
+                scope.report(
+                    "RB2014",
+                    f"`{line.text}` is removed, and the {words} needs it",
+                    removed[line.text].name,
+                    "still needed",
+                    hint,
+                    labels=(Label(line.span, "needed here"),),
+                )
+                scope.broken.add(line.text)
 
 
 def _in_force(draft: Draft, day: date) -> bool:
@@ -219,7 +271,8 @@ def _change(
                 items[index] = item
             else:
                 known = [key for kind, key in map(_key, items) if kind == _key(item)[0]]
-                _not_there(scope, item, _key(item)[1], known, "replace")
+                place = item.name if isinstance(item, syntax.Charge | syntax.Fee) else item
+                _not_there(scope, place, _key(item)[1], known, "replace")
         case syntax.Add(syntax.Policy() as policy):
             changes.added.setdefault(name, []).append(policy)
         case syntax.Add(item):
@@ -247,13 +300,22 @@ def _key(item: syntax.PlanItem) -> tuple[str, str]:
 
 
 def _not_there(scope: Scope, node: syntax.Node, name: str, known: list[str], verb: str) -> None:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if scope.is_lost(name):
+        return
+    near = near_names(name, known)
     hint = f"did you mean `{near[0]}`?" if near else f"the plan has {', '.join(known) or 'nothing of the kind'}"
-    hints = [hint] + ([f"write `add` instead of `{verb}`"] if verb == "replace" else [])
-    scope.report("RB2014", f"there is no `{name}` to {verb}", node, "not in the plan", *hints)
+    hints = [hint] + (["write `add` instead of `replace`, if it is new"] if verb == "replace" else [])
+    scope.report("RB2014", f"the plan has no `{name}` to {verb}", node, "not in the plan", *hints)
 
 
 # A plan
+
+
+def begins_period(billing: Billing, day: date) -> bool:
+    """Whether a billing period of the calendar may begin on a day; anniversaries begin on any."""
+    if billing.anchored:
+        return True
+    return billing_period(billing, day, day).start == day
 
 
 def _billing(items: Iterable[syntax.PlanItem]) -> Billing:
@@ -293,9 +355,13 @@ def _resolve_plan(scope: Scope, draft: Draft) -> Plan | None:
             case syntax.Charge():
                 charge = resolve_charge(scope, item, charge_names)
                 charges.extend([] if charge is None else [charge])
+                if charge is None:
+                    scope.lose(item, item.name.text)
             case syntax.Fee():
                 fee = _fee(scope, item, billing)
                 fees.extend([] if fee is None else [fee])
+                if fee is None:
+                    scope.lose(item, item.name.text)
             case syntax.Include():
                 include = _include(scope, item)
                 includes.extend([] if include is None else [include])
@@ -310,6 +376,16 @@ def _resolve_plan(scope: Scope, draft: Draft) -> Plan | None:
             case _:
                 assert_never(item)
     _check_plan_bounds(scope, bounds)
+    if not lines and (isinstance(node, syntax.Plan) or any(isinstance(item, syntax.Remove) for item in node.items)):
+        what = "contract" if isinstance(node, syntax.Contract) else "plan"
+        scope.report(
+            "RB2212",
+            f"{what} `{node.name.text}` has no charge and no fee",
+            node.name,
+            "its statements have no line for usage",
+            "add a charge or a fee",
+            'keep it with `allow RB2212 because "…"`',
+        )
     return Plan(
         name=node.name.text,
         labels=scope.labels(node.name.text, node.label, node.annotations),
@@ -328,6 +404,10 @@ def _resolve_plan(scope: Scope, draft: Draft) -> Plan | None:
     )
 
 
+def _priced_on(charge: Charge) -> tuple[str, ...]:
+    return charge.source.lines if isinstance(charge.source, OfAmount) else ()
+
+
 def _in_order(scope: Scope, charges: list[Charge], names: Mapping[str, syntax.Name]) -> tuple[Charge, ...]:
     """Charges so that each comes after those it is a price on, otherwise as written."""
     ordered: list[Charge] = []
@@ -336,24 +416,27 @@ def _in_order(scope: Scope, charges: list[Charge], names: Mapping[str, syntax.Na
     resolved = {charge.name for charge in charges}
     while waiting:
         ready = next(
-            (
-                charge
-                for charge in waiting
-                if not isinstance(charge.source, OfAmount)
-                or all(line in done or line not in resolved for line in charge.source.lines)
-            ),
+            (charge for charge in waiting if all(line in done or line not in resolved for line in _priced_on(charge))),
             None,
         )
         if ready is None:
-            for charge in waiting:
-                scope.report(
-                    "RB2013", "charges are a price on each other in a circle", names[charge.name], "goes round"
-                )
-            return tuple(ordered)
+            found = circle(waiting[0].name, {charge.name: _priced_on(charge) for charge in waiting})
+            scope.report(
+                "RB2013",
+                "this charge is a price on itself"
+                if len(found) == 1
+                else "charges are a price on each other in a circle",
+                names[found[0]],
+                round_about(found),
+                "name only charges that do not depend on this one",
+            )
+            done.update(found)
+            scope.broken.update(found)
+            waiting = [charge for charge in waiting if charge.name not in found]
+            continue
         waiting.remove(ready)
         ordered.append(ready)
         done.add(ready.name)
-    # Keep a charge on amounts in its written place unless it must come later.
     return tuple(ordered)
 
 
@@ -400,7 +483,12 @@ def _fee(scope: Scope, node: syntax.Fee, billing: Billing) -> Fee | None:
         if schema is None:
             return None
         if schema.kind is not FieldKind.NUMBER:
-            scope.report("RB2108", f"`account.{schema.name}` is not a number", node.multiplier, "cannot be counted")
+            scope.report(
+                "RB2108",
+                f"`account.{schema.name}` is {type_words(schema)}, not a number",
+                node.multiplier,
+                "cannot be counted",
+            )
             return None
         multiplier, per = schema.name, "" if schema.unit is None else schema.unit.name
     if node.per_unit is not None:
@@ -410,15 +498,22 @@ def _fee(scope: Scope, node: syntax.Fee, billing: Billing) -> Fee | None:
         if multiplier is None:
             scope.report(
                 "RB2103",
-                f"this fee is per {unit.name}, but of how many?",
+                f"this fee is per {unit.name}, and does not say how many there are",
                 node.per_unit,
                 "how many?",
-                "add `for account.…`",
+                "add `for account.…`, an attribute that counts them",
             )
             return None
         schema = scope.attributes[multiplier]
         if schema.unit is None or not convertible(unit, schema.unit):
-            scope.report("RB2101", f"`account.{multiplier}` does not count {unit.name}", node.per_unit, "")
+            counted = "is a bare number" if schema.unit is None else f"counts {schema.unit.name}"
+            scope.report(
+                "RB2101",
+                f"`account.{multiplier}` {counted}, and the fee is per {unit.name}",
+                node.per_unit,
+                "another unit",
+                "leave `per …` out" if schema.unit is None else f"write `per {schema.unit.name}`",
+            )
             return None
         if amount is not None:
             amount = amount * schema.unit.scale / unit.scale
@@ -464,7 +559,9 @@ def _include(scope: Scope, node: syntax.Include) -> Include | None:
     if quantity is None:
         return None
     if quantity < 0:
-        scope.report("RB2103", "what is included cannot be below zero", node.quantity, "")
+        scope.report(
+            "RB2103", "what is included cannot be below zero", node.quantity, "below zero", "leave the minus out"
+        )
         return None
     return Include(
         meter=meter.name,
@@ -481,7 +578,7 @@ def _plan_bound(scope: Scope, node: syntax.PlanBound, lines: frozenset[str]) -> 
     resolved = bound(scope, node)
     unknown = [line for line in node.lines if line.text not in lines]
     for line in unknown:
-        scope.unknown(line, line.text, "line", sorted(lines))
+        scope.unknown(line, line.text, "line of this plan", sorted(lines))
     if resolved is None or unknown:
         return None
     low = node.kind is syntax.BoundKind.MINIMUM

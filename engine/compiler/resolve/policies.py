@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import assert_never
 
-from ....diagnostics import Span
+from ....diagnostics import Label, Span
 from ....grammar import syntax
 from ...plan import (
     AddMoney,
@@ -29,12 +29,12 @@ from ...plan import (
 )
 from ...quantity import Unit
 from ...usage import FieldKind, FieldSchema
-from ..model import Plan, PolicyModel, TaxModel
+from ..model import Charge, Plan, PolicyModel, TaxModel
 from .charges import reserved_line
 from .conditions import Subject, resolve_when
 from .facts import quantity_in, type_words
 from .meters import COUNT
-from .plans import Contracts, dates_of, every_of
+from .plans import Contracts, check_dates, dates_of, every_of
 from .prices import Priced, resolve_rate
 from .scope import RESERVED_LINES, Scope, because, citation
 
@@ -56,42 +56,117 @@ def resolve_policies(
 ) -> tuple[PolicyModel, ...]:
     """Every policy of the ruleset, and those that contracts add for themselves."""
     found: list[PolicyModel] = []
-    seen: dict[str, syntax.Policy] = {}
-    own = [(policy, ()) for policy in written]
+    own: list[tuple[syntax.Policy, tuple[str, ...]]] = [(policy, ()) for policy in written]
     added = [(policy, (contract,)) for contract, policies in changes.added.items() for policy in policies]
     for policy, contracts in [*own, *added]:
-        name = policy.name.text
-        if name in seen:
-            scope.declared_before(policy.name, name, "line", seen[name].name.span)
-            continue
-        seen[name] = policy
-        clash = _line_called(plans, name)
-        if name in RESERVED_LINES:
-            reserved_line(scope, policy.name)
-            continue
-        if clash is not None:
-            scope.declared_before(policy.name, name, "line", clash)
-            continue
-        resolved = _policy(scope, policy, plans)
-        if resolved is not None:
-            found.append(PolicyModel(resolved, policy.name.span, contracts or _plans(scope, policy.plans, plans)))
+        meant = contracts or _plans(scope, policy.plans, plans)
+        free = scope_name(scope, policy.name, policy.kind.value, meant, plans)
+        resolved = _policy(scope, policy, plans) if free and meant is not None else None
+        if resolved is None or meant is None:
+            scope.lose(policy, policy.name.text)
+        elif _touches(scope, policy, resolved.targets, meant, plans):
+            found.append(PolicyModel(resolved, policy.name.span, meant, _dating(policy.dating)))
     return tuple(found)
 
 
-def _line_called(plans: tuple[Plan, ...], name: str) -> Span | None:
-    for plan in plans:
-        for charge in plan.charges:
-            if charge.name == name:
-                return charge.span
-    return None
+def _dating(dating: syntax.Dating | None) -> Span | None:
+    return None if dating is None else dating.span
 
 
-def _plans(scope: Scope, names: tuple[syntax.Name, ...], plans: tuple[Plan, ...]) -> tuple[str, ...]:
+def scope_name(
+    scope: Scope, name: syntax.Name, kind: str, meant: tuple[str, ...] | None, plans: tuple[Plan, ...]
+) -> bool:
+    """Whether a policy, tax or card may have its name on the statements of the plans that are meant."""
+    if name.text in RESERVED_LINES:
+        reserved_line(scope, name)
+        return False
+    concerned = [plan for plan in plans if not meant or any(each in meant for each in plan.lineage)]
+    for plan in concerned:
+        for line, what, span in _lines_with_spans(plan):
+            if line == name.text:
+                _name_taken(scope, name, kind, what, span)
+                return False
+    for other, what, span, others in scope.own_lines:
+        shared = not others or not meant or any(each in others for plan in concerned for each in plan.lineage)
+        if other == name.text and shared:
+            _name_taken(scope, name, kind, what, span)
+            return False
+    scope.own_lines.append((name.text, kind, name.span, meant or ()))
+    return True
+
+
+def _lines_with_spans(plan: Plan) -> Iterator[tuple[str, str, Span]]:
+    for charge in plan.charges:
+        yield charge.name, "charge", charge.span
+    for fee in plan.fees:
+        yield fee.name, "fee", Span(fee.place.file, fee.place.start, fee.place.start)
+
+
+def _name_taken(scope: Scope, name: syntax.Name, kind: str, other: str, span: Span) -> None:
+    if kind == other:
+        scope.declared_before(name, name.text, kind, span)
+        return
+    scope.report(
+        "RB2002",
+        f"{kind} `{name.text}` has the name of a {other}, and both are lines of one statement",
+        name,
+        "the same name",
+        f"give one of them another name, such as `{name.text}_{kind}`",
+        labels=(Label(span, f"the {other}"),),
+    )
+
+
+def _touches(
+    scope: Scope, node: syntax.Policy | syntax.Tax, targets: Targets, meant: tuple[str, ...], plans: tuple[Plan, ...]
+) -> bool:
+    """Whether a policy finds a line to touch in the plans that it is for; a finding where it does not."""
+    written = _targets_of(node)
+    if not meant or written is None or targets.everything:
+        return True
+    kind = node.kind.value if isinstance(node, syntax.Policy) else "tax"
+    there = {line for plan in plans if any(name in meant for name in plan.lineage) for line in plan.line_names}
+    missing = [
+        name
+        for name in written.names
+        if name.text not in ("charges", "fees", "total") and name.text not in there and not scope.is_lost(name.text)
+    ]
+    whose = " and ".join(f"`{name}`" for name in meant)
+    if missing and len(missing) == len(written.names):
+        scope.report(
+            "RB2406",
+            f"{kind} `{node.name.text}` can never apply: {whose} {'has' if len(meant) == 1 else 'have'} no line "
+            + " or ".join(f"`{name.text}`" for name in missing),
+            written,
+            f"no line of {whose}",
+            f"name lines of {whose}: {', '.join(sorted(there))}" if there else f"give {whose} a charge",
+            f"write it `for` the plans that have {'this line' if len(missing) == 1 else 'these lines'}",
+        )
+        return False
+    for name in missing:
+        scope.unknown(name, name.text, f"line of {whose}", sorted(there))
+    return not missing
+
+
+def _targets_of(node: syntax.Policy | syntax.Tax) -> syntax.Targets | None:
+    if isinstance(node, syntax.Tax):
+        return node.of
+    match node.effect:
+        case (
+            syntax.PercentOff(_, targets)
+            | syntax.MoneyOff(_, targets)
+            | syntax.AddPercent(of=syntax.Targets() as targets)
+        ):
+            return targets
+        case _:
+            return None
+
+
+def _plans(scope: Scope, names: tuple[syntax.Name, ...], plans: tuple[Plan, ...]) -> tuple[str, ...] | None:
     known = {plan.name for plan in plans}
-    for name in names:
-        if name.text not in known:
-            scope.unknown(name, name.text, "plan", sorted(known))
-    return tuple(name.text for name in names)
+    unknown = [name for name in names if name.text not in known]
+    for name in unknown:
+        scope.unknown(name, name.text, "plan", sorted(known))
+    return None if unknown else tuple(name.text for name in names)
 
 
 def _lines_of(plans: tuple[Plan, ...]) -> frozenset[str]:
@@ -105,10 +180,9 @@ def _policy(scope: Scope, node: syntax.Policy, plans: tuple[Plan, ...]) -> Polic
     if resolved is None or (node.at_most is not None and at_most is None) or len(when) != len(node.when):
         return None
     effect, targets = resolved
-    start, end = dates_of(node.dating)
-    if start is not None and end is not None and end <= start:
-        scope.report("RB2303", "these dates end before they begin", node.dating, "", "swap them")
+    if not check_dates(scope, node.dating):
         return None
+    start, end = dates_of(node.dating)
     return Policy(
         kind=KINDS[node.kind],
         name=node.name.text,
@@ -166,8 +240,11 @@ def _effect(scope: Scope, node: syntax.Policy, plans: tuple[Plan, ...]) -> tuple
     takes = isinstance(effect, syntax.PercentOff | syntax.MoneyOff | syntax.UnitsFree)
     if takes == (node.kind is syntax.PolicyKind.PENALTY):
         does, wants = ("takes off", "adds") if takes else ("adds", "takes off")
-        hint = "write `20% of total`, or `¥100`" if takes else "write `10% off total`, or `¥50 off total`"
-        scope.report("RB2404", f"a {node.kind.value} {wants}, and this {does}", effect, does, hint)
+        fifty = scope.money_text("50")
+        hint = f"write `20% of total`, or `{fifty}`" if takes else f"write `10% off total`, or `{fifty} off total`"
+        article = "an" if node.kind is syntax.PolicyKind.OFFER else "a"
+        other = "write a `discount` instead" if takes else "write a `penalty` instead"
+        scope.report("RB2404", f"{article} {node.kind.value} {wants}, and this {does}", effect, does, other, hint)
         return None
     match effect:
         case syntax.PercentOff():
@@ -175,6 +252,9 @@ def _effect(scope: Scope, node: syntax.Policy, plans: tuple[Plan, ...]) -> tuple
         case syntax.MoneyOff(money, written):
             amount = _money(scope, money)
             targets = resolve_targets(scope, written, plans)
+            if isinstance(money, syntax.Money) and money.value < 0:
+                _adds(scope, money)
+                return None
             return None if amount is None or targets is None else (MoneyOff(amount), targets)
         case syntax.UnitsFree():
             return _units_free(scope, effect, plans)
@@ -194,7 +274,16 @@ def _percent_off(scope: Scope, node: syntax.PercentOff, plans: tuple[Plan, ...])
     if targets is None:
         return None
     if node.percent.value > 1:
-        scope.report("RB2402", "a discount of more than 100% takes more than everything", node.percent, "too much")
+        scope.report(
+            "RB2402",
+            f"{scope.text(node.percent)} off takes more than everything",
+            node.percent,
+            "above 100%",
+            "write at most `100%`",
+        )
+        return None
+    if node.percent.value < 0:
+        _adds(scope, node.percent)
         return None
     if node.during is None:
         return PercentOff(node.percent.value, scope.text(node)), targets
@@ -205,16 +294,29 @@ def _percent_off(scope: Scope, node: syntax.PercentOff, plans: tuple[Plan, ...])
             if charge.name not in targets.names and not targets.everything:
                 continue
             if isinstance(charge.source, OfMeter) and not scope.meters[charge.source.meter].adds_up:
+                aggregation = scope.meters[charge.source.meter].aggregation.value
                 scope.report(
                     "RB2403",
-                    f"`during` needs a quantity that adds up, and {charge.name} is a "
-                    f"{scope.meters[charge.source.meter].aggregation.value}",
+                    f"`during` takes the share of a quantity that lies in the window, and charge `{charge.name}` "
+                    f"prices {_an(aggregation)}, which has no shares",
                     node.during,
                     "a share of what?",
-                    "name lines that count or add",
+                    "name only lines of meters that count or sum",
+                    labels=(Label(charge.span, f"priced by {_an(aggregation)}"),),
                 )
                 return None
     return PercentOff(node.percent.value, scope.text(node), node.during.text), targets
+
+
+def _adds(scope: Scope, node: syntax.Node) -> None:
+    scope.report(
+        "RB2404",
+        "less than nothing off would add to the bill",
+        node,
+        "below zero",
+        "leave the minus out",
+        "write a `penalty` to add something",
+    )
 
 
 def _units_free(scope: Scope, node: syntax.UnitsFree, plans: tuple[Plan, ...]) -> tuple[Effect, Targets] | None:
@@ -228,12 +330,24 @@ def _units_free(scope: Scope, node: syntax.UnitsFree, plans: tuple[Plan, ...]) -
     for plan in plans:
         for charge in plan.charges:
             if charge.name in names and any(band.price.step is not None for row in charge.rows for band in row.bands):
-                scope.report("RB2403", f"{charge.name} is priced in started blocks, of which no part is free", node, "")
+                _no_part(scope, node, charge, "is priced in started blocks, so what some units cost is not defined")
                 return None
             if charge.name in names and charge.mode.value == "stairstep":
-                scope.report("RB2403", f"{charge.name} has one price a step, of which no part is free", node, "")
+                _no_part(scope, node, charge, "has one price for a whole step, so what some units cost is not defined")
                 return None
     return UnitsFree(meter.name, quantity, scope.text(node)), Targets(names, everything=False, text=scope.text(node))
+
+
+def _no_part(scope: Scope, node: syntax.UnitsFree, charge: Charge, why: str) -> None:
+    scope.report(
+        "RB2403",
+        f"charge `{charge.name}` {why}",
+        node,
+        "free units",
+        f"write `include {scope.text(node.quantity)} of {node.meter.text}` in the plan: it comes off before the price",
+        "take off money or a percentage",
+        labels=(Label(charge.span, "priced here"),),
+    )
 
 
 def _add_percent(scope: Scope, node: syntax.AddPercent, plans: tuple[Plan, ...]) -> tuple[Effect, Targets] | None:
@@ -251,6 +365,10 @@ def _add_percent(scope: Scope, node: syntax.AddPercent, plans: tuple[Plan, ...])
     return AddPercent(node.percent.value, scope.text(node), base, per), targets
 
 
+def _an(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
 def _per_attribute(scope: Scope, node: syntax.PerAttribute) -> PerAttribute | None:
     schema = _number_attribute(scope, node.attribute)
     if schema is None:
@@ -259,7 +377,7 @@ def _per_attribute(scope: Scope, node: syntax.PerAttribute) -> PerAttribute | No
     if step is None:
         return None
     if step <= 0:
-        scope.report("RB2103", "a step must be above zero", node.step, "")
+        scope.report("RB2103", "a step is above zero", node.step, "not above zero")
         return None
     bound = None if node.bound is None else _bound(scope, node.bound, schema.unit, f"account.{schema.name}")
     if node.bound is not None and bound is None:
@@ -318,13 +436,26 @@ def _bound(scope: Scope, node: syntax.Quantity | syntax.AccountField, unit: Unit
         return None
     if (schema.unit is None) != (unit is None):
         counted = "a bare number" if schema.unit is None else schema.unit.name
-        scope.report("RB2101", f"`{text}` counts {counted}, and {what} does not", node, "another unit")
+        own = "is a bare number" if unit is None else f"counts {unit.name}"
+        is_ = "is a bare number" if schema.unit is None else f"counts {counted}"
+        right = "number" if unit is None else f"number of {unit.name}"
+        scope.report(
+            "RB2101",
+            f"`{text}` {is_}, and {what} {own}",
+            node,
+            "another unit",
+            f"declare `{schema.name}: {right}`",
+        )
         return None
     if schema.unit is None or unit is None:
         return NumberOf(None, schema.name, Fraction(1), text)
     if schema.unit.dimension != unit.dimension:
         scope.report(
-            "RB2101", f"`{text}` counts {schema.unit.name}, and {what} counts {unit.name}", node, "another unit"
+            "RB2101",
+            f"`{text}` counts {schema.unit.name}, and {what} counts {unit.name}",
+            node,
+            "another unit",
+            f"declare `{schema.name}: number of {unit.name}`",
         )
         return None
     return NumberOf(None, schema.name, schema.unit.scale / unit.scale, text)
@@ -350,14 +481,31 @@ def _money(scope: Scope, node: syntax.MoneyOperand) -> MoneyOf | None:
     return MoneyOf(None, schema.name, text)
 
 
-def resolve_tax(scope: Scope, node: syntax.Tax, plans: tuple[Plan, ...]) -> TaxModel | None:
-    """A tax."""
-    if node.name.text in RESERVED_LINES:
-        reserved_line(scope, node.name)
+def resolve_taxes(scope: Scope, written: Iterable[syntax.Tax], plans: tuple[Plan, ...]) -> tuple[TaxModel, ...]:
+    """Every tax of the ruleset."""
+    found: list[TaxModel] = []
+    for node in written:
+        tax = _tax(scope, node, plans)
+        if tax is None:
+            scope.lose(node, node.name.text)
+        else:
+            found.append(tax)
+    return tuple(found)
+
+
+def _tax(scope: Scope, node: syntax.Tax, plans: tuple[Plan, ...]) -> TaxModel | None:
+    meant = _plans(scope, node.plans, plans)
+    if not scope_name(scope, node.name, "tax", meant, plans):
         return None
     targets = resolve_targets(scope, node.of, plans)
     when = resolve_when(scope, node.when, Subject(None, _lines_of(plans)))
-    if targets is None or len(when) != len(node.when):
+    sound = check_dates(scope, node.dating)
+    if node.percent.value < 0:
+        scope.report("RB2103", "a tax cannot be below zero", node.percent, "below zero", "write a `discount`")
+        return None
+    if targets is None or meant is None or not sound or len(when) != len(node.when):
+        return None
+    if not _touches(scope, node, targets, meant, plans):
         return None
     start, end = dates_of(node.dating)
     tax = Tax(
@@ -374,17 +522,23 @@ def resolve_tax(scope: Scope, node: syntax.Tax, plans: tuple[Plan, ...]) -> TaxM
         because=because(node.annotations),
         citation=citation(node.annotations),
     )
-    return TaxModel(tax, node.name.span, _plans(scope, node.plans, plans))
+    return TaxModel(tax, node.name.span, meant, _dating(node.dating))
 
 
 def resolve_card(scope: Scope, node: syntax.Card, plans: tuple[Plan, ...]) -> None:
     """A prepaid card."""
     name = node.name.text
-    if name in RESERVED_LINES:
-        reserved_line(scope, node.name)
+    if not scope_name(scope, node.name, "card", (), plans):
         return
     if node.worth is None:
-        scope.report("RB2207", f"card `{name}` does not say what it is worth", node.name, "", "add `worth ¥100`")
+        example = scope.money_text("100")
+        scope.report(
+            "RB2207",
+            f"card `{name}` does not say what it is worth",
+            node.name,
+            "worth what?",
+            f"add `worth {example}`, say",
+        )
         return
     worth = scope.money_value(node.worth)
     if node.price is not None:
@@ -393,7 +547,7 @@ def resolve_card(scope: Scope, node: syntax.Card, plans: tuple[Plan, ...]) -> No
     if worth is None or targets is None:
         return
     if worth <= 0:
-        scope.report("RB2103", "a card is worth more than nothing", node.worth, "")
+        scope.report("RB2103", "a card is worth more than nothing", node.worth, "nothing to pay with")
         return
     every = None if node.valid is None else every_of(node.valid)
     scope.cards[name] = Card(

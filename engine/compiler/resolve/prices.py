@@ -8,12 +8,12 @@ from typing import assert_never
 
 from ....diagnostics import Edit, Label
 from ....grammar import syntax
-from ....money import symbols
+from ....money import decimal_text, symbols
 from ...quantity import Unit, binary_and_decimal_mixed, convert, convertible
 from ...schedule import DependsOn, Mode
 from ...usage import FieldKind
 from ..model import Band, Price
-from .facts import quantity_in
+from .facts import quantity_in, type_words
 from .scope import Scope
 
 MODES = {
@@ -80,7 +80,7 @@ def resolve_rate(scope: Scope, rate: syntax.Rate, priced: Priced) -> tuple[Fract
                     f"a percentage is a price for money, and {priced.what} is not money",
                     rate.price,
                     "percent of what?",
-                    "write money per unit",
+                    f"write money per {_unit_words(priced)}",
                 )
                 return None
             return rate.price.value, None, text
@@ -105,7 +105,13 @@ def _divides(scope: Scope, step: Fraction, block: Fraction, rate: syntax.Rate) -
     assert rate.steps is not None
     if step > 0 and (block / step).denominator == 1:
         return True
-    scope.report("RB2107", "the block must be a multiple of its steps", rate.steps, "does not divide the block")
+    scope.report(
+        "RB2107",
+        f"the block of `{scope.text(rate)}` is not a multiple of its steps",
+        rate.steps,
+        "does not divide the block",
+        "make the block a multiple of the step, as in `per 60 s in steps of 6 s`",
+    )
     return False
 
 
@@ -114,7 +120,13 @@ def _block(scope: Scope, rate: syntax.Rate, priced: Priced) -> Fraction | None:
     number = Fraction(1) if rate.per_number is None else rate.per_number.value
     if number <= 0:
         assert rate.per_number is not None
-        scope.report("RB2103", "a price is for a number above zero", rate.per_number, "")
+        scope.report(
+            "RB2103",
+            "a price is for a number of units above zero",
+            rate.per_number,
+            "not above zero",
+            "write `per 1`, or `per 1,000`",
+        )
         return None
     if rate.per_unit is None:
         return number
@@ -122,25 +134,61 @@ def _block(scope: Scope, rate: syntax.Rate, priced: Priced) -> Fraction | None:
     if unit is None:
         return None
     if priced.unit is None or not convertible(unit, priced.unit):
-        counted = "a bare number" if priced.unit is None else priced.unit.name or "a bare number"
-        sign = "each" if priced.unit is None else f"per {priced.unit.name}"
+        counted = _counted(priced)
+        own = "no unit is counted" if counted is None else f"does not convert to {counted}"
         scope.report(
             "RB2101",
-            f"{priced.what} counts {counted}, and the price is per {unit.name}",
+            f"{priced.what} {_counts(priced)}, and the price is per {unit.name}",
             rate.per_unit,
-            f"does not convert to {counted}",
-            f"write `{sign}`",
+            own,
+            "write `each`" if counted is None else f"write `per {counted}`",
         )
         return None
     if binary_and_decimal_mixed([unit, priced.unit]):
-        scope.report(
-            "RB2104",
-            f"{priced.what} counts {priced.unit.name}, and its price is per {unit.name}: a factor of 1024 against 1000",
-            rate.per_unit,
-            "binary and decimal units meet",
-            f"write `per {priced.unit.name}`, or meter `in {unit.name}`",
-        )
+        _mixed(scope, priced, unit, rate.per_unit, "its price is per")
     return number * convert(Fraction(1), unit, priced.unit)
+
+
+def _counted(priced: Priced) -> str | None:
+    return None if priced.unit is None or not priced.unit.name else priced.unit.name
+
+
+def _counts(priced: Priced) -> str:
+    counted = _counted(priced)
+    return "is a bare count" if counted is None else f"counts {counted}"
+
+
+def _unit_words(priced: Priced) -> str:
+    return _counted(priced) or "1,000"
+
+
+def _grouped(value: Fraction) -> str:
+    whole, dot, decimals = (decimal_text(value) or str(value)).partition(".")
+    return f"{int(whole):,}{dot}{decimals}" if whole.isdigit() else f"{whole}{dot}{decimals}"
+
+
+def _mixed(scope: Scope, priced: Priced, unit: Unit, node: syntax.Node, where: str) -> None:
+    """Note once for all prices of a meter that 1000 and 1024 meet."""
+    assert priced.unit is not None
+    message = f"{priced.what} counts {priced.unit.name}, and {where} {unit.name}: powers of 1000 and of 1024 meet"
+    if any(finding.message == message for finding in scope.findings):
+        return
+    scope.report(
+        "RB2104",
+        message,
+        node,
+        "the other family of units",
+        f"write `{_twin(unit.name)}` here, or meter `in {unit.name}`",
+        'keep it with `allow RB2104 because "…"`',
+        notes=("1 GiB is 1.073741824 GB: about 7% more",),
+    )
+
+
+def _twin(name: str) -> str:
+    """The unit of the same letter in the other family."""
+    binary = {"KiB": "kB", "MiB": "MB", "GiB": "GB", "TiB": "TB", "PiB": "PB"}
+    decimal = {decimal: binary for binary, decimal in binary.items()}
+    return binary.get(name) or decimal.get(name) or name
 
 
 # Bands
@@ -154,7 +202,8 @@ def resolve_bands(
     low = Fraction(0)
     sound = True
     for position, (head, price_node) in enumerate(written):
-        sound &= _word_fits(scope, head, mode, position, len(written))
+        above_before = position > 0 and written[position - 1][0].word is syntax.BandWord.ABOVE
+        sound &= _word_fits(scope, head, mode, position, len(written), above_before=above_before)
         price = resolve_price(scope, price_node, priced, mode)
         width = _width(scope, head, priced)
         if price is None or (width is None and head.width is not None):
@@ -163,7 +212,9 @@ def resolve_bands(
         upper, depends = (None, None) if width is None else width
         if upper is not None and mode is Mode.GRADUATED:
             if upper <= 0:
-                scope.report("RB2201", "a band must be wider than nothing", head, "no width")
+                scope.report(
+                    "RB2201", "a band must be wider than nothing", head, "no width", "write a number above zero"
+                )
                 sound = False
                 continue
             _check_step(scope, upper, price, head)
@@ -187,9 +238,12 @@ def resolve_bands(
         return None
     if written and written[-1][0].word is not syntax.BandWord.ABOVE:
         last = written[-1][0]
+        top = bands[-1].upper if all(band.width_per is None for band in bands) else None
+        unit = _counted(priced)
+        limit = f"`{scope.text(last)}`" if top is None else " ".join(filter(None, (_grouped(top), unit)))
         scope.report(
             "RB2202",
-            f"nothing prices what lies above `{scope.text(last)}`",
+            f"nothing prices what lies above {limit}",
             last,
             "the last band ends here",
             "add a band `above at …`",
@@ -199,7 +253,9 @@ def resolve_bands(
     return tuple(bands)
 
 
-def _word_fits(scope: Scope, head: syntax.BandHead, mode: Mode, position: int, count: int) -> bool:
+def _word_fits(
+    scope: Scope, head: syntax.BandHead, mode: Mode, position: int, count: int, *, above_before: bool
+) -> bool:
     widths = (syntax.BandWord.FIRST, syntax.BandWord.NEXT)
     totals = (syntax.BandWord.UP_TO, syntax.BandWord.BELOW)
     word = head.word
@@ -229,11 +285,12 @@ def _word_fits(scope: Scope, head: syntax.BandHead, mode: Mode, position: int, c
         )
         return False
     if mode is Mode.GRADUATED:
-        right = syntax.BandWord.FIRST if position == 0 else syntax.BandWord.NEXT
+        first = position == 0 or (position == 1 and above_before)
+        right = syntax.BandWord.FIRST if first else syntax.BandWord.NEXT
         if word is not right:
             scope.report(
                 "RB1115",
-                f"the {'first' if position == 0 else 'following'} band begins with `{right.value}`",
+                f"the first band is called `{right.value}`" if first else "only the first band is called `first`",
                 head,
                 f"`{word.value}` here",
                 f"write `{right.value}`",
@@ -286,17 +343,13 @@ def _amount(scope: Scope, node: syntax.Quantity | syntax.Money, priced: Priced) 
         )
         return None
     if isinstance(node, syntax.Money):
-        scope.report("RB2101", f"{priced.what} is not money", node, "money", "write a quantity")
+        fix = f"write `{' '.join(filter(None, (node.digits, _counted(priced))))}`"
+        scope.report("RB2101", f"{priced.what} {_counts(priced)}, and this bound is money", node, "money", fix)
         return None
     if node.unit is not None and priced.unit is not None:
         unit = scope.units.find(node.unit.text)
         if unit is not None and binary_and_decimal_mixed([unit, priced.unit]):
-            scope.report(
-                "RB2104",
-                f"{priced.what} counts {priced.unit.name}, and this band is in {unit.name}",
-                node,
-                "binary and decimal units meet",
-            )
+            _mixed(scope, priced, unit, node.unit, "its bands are in")
     return quantity_in(scope, node, priced.unit, priced.what)
 
 
@@ -316,7 +369,13 @@ def _depends(scope: Scope, width: syntax.Width) -> DependsOn | None:
         if schema is None:
             return None
         if schema.kind is not FieldKind.NUMBER:
-            scope.report("RB2108", f"`account.{name.text}` is not a number", width.per_attribute, "")
+            scope.report(
+                "RB2108",
+                f"`account.{name.text}` is {type_words(schema)}, not a number",
+                width.per_attribute,
+                "cannot be multiplied with",
+                "name an attribute that is a number",
+            )
             return None
         return DependsOn(attribute=name.text)
     return None

@@ -17,7 +17,7 @@ from ...usage import FieldKind, FieldSchema
 from ..model import Band, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows, Price, Row
 from .facts import field_value, quantity_in, type_words
 from .prices import Priced, resolve_bands, resolve_price
-from .scope import Scope, because, citation
+from .scope import Scope, because, citation, near_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def resolve_by(
         if key is None:
             sound = False
         elif any(key.column == other.column for other in found):
-            scope.report("RB2002", f"`{scope.text(node)}` stands twice after `by`", node, "", "leave one out")
+            scope.report("RB2002", f"`{scope.text(node)}` stands twice after `by`", node, "again", "leave one out")
             sound = False
         else:
             found.append(key)
@@ -57,19 +57,25 @@ def _key_field(
     if fields is None:
         scope.report(
             "RB2106",
-            "this charge has no events, so it has no event fields",
+            f"this charge does not price events, so that it has no field `{node.text}`",
             node,
             "a field of which event?",
-            "use attributes, as in `by account.country`",
+            *_attribute_hint(scope, node.text),
+            "price a meter or `each EVENT` to have its fields, or use attributes, as in `by account.country`",
         )
         return None
     if node.text == "time":
         return KeyField(Column(ColumnKind.TIME, "time"), None)
     schema = fields.get(node.text)
     if schema is None:
-        scope.unknown(node, node.text, "field", [*fields, "time"])
+        scope.unknown(node, node.text, "field of the event", [*fields, "time"], *_attribute_hint(scope, node.text))
         return None
     return KeyField(Column(ColumnKind.FIELD, schema.name, _order(schema)), schema)
+
+
+def _attribute_hint(scope: Scope, name: str) -> tuple[str, ...]:
+    near = near_names(name, scope.attributes)
+    return (f"did you mean `account.{near[0]}`, which is known of the account?",) if near[:1] == [name] else ()
 
 
 def _order(schema: FieldSchema) -> tuple[str, ...]:
@@ -132,7 +138,8 @@ def _columns(scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...]) -> d
         order[index] = by_name[name]
         schema = by_name[name].schema
         if column.prefix and (schema is None or schema.kind is not FieldKind.TEXT):
-            scope.report("RB2108", f"only a text has prefixes, and `{name}` is none", column, "no text")
+            words = "the time" if schema is None else type_words(schema)
+            scope.report("RB2108", f"only a text has prefixes, and `{name}` is {words}", column, "no text")
             sound = False
     for name in by_name:
         if by_name[name] not in order.values():
@@ -140,8 +147,9 @@ def _columns(scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...]) -> d
                 "RB1107",
                 f"the table has no column for `{name}`, which stands after `by`",
                 table.columns[0],
-                "",
+                f"no column `{name}`",
                 f"add a column `{name}`",
+                f"leave `{name}` out after `by`",
             )
             sound = False
     return order if sound else None
@@ -158,7 +166,13 @@ def _heads_fit(scope: Scope, table: syntax.Table, mode: Mode | None) -> bool:
         scope.report("RB1107", "a table has bands or one price, not both", plain[0], "one price", "leave it out")
         return False
     if not bands and not plain:
-        scope.report("RB2207", "the table has no column of prices", table.columns[-1], "", "add a column `price`")
+        scope.report(
+            "RB2207",
+            "the table has no column of prices",
+            table.columns[-1],
+            "the last column",
+            "add a column `price`, or one for each band",
+        )
         return False
     if bands and mode is None:
         scope.report(
@@ -171,7 +185,14 @@ def _heads_fit(scope: Scope, table: syntax.Table, mode: Mode | None) -> bool:
         )
         return False
     if plain and mode is not None:
-        scope.report("RB1115", f"`{mode.value}` needs bands, and this table has one price", plain[0], "no bands")
+        scope.report(
+            "RB1115",
+            f"`{mode.value}` needs bands, and this table has one price",
+            plain[0],
+            "no bands",
+            f"leave `{mode.value}` out",
+            "write a column for each band, as in `| first 100 | above |`",
+        )
         return False
     return True
 
@@ -233,6 +254,7 @@ def _with_amounts(scope: Scope, row: Row, amounts: Mapping[syntax.AmountColumnKi
                 maximum = Bound(amount, f"cap {scope.text(node)}", scope.place(node))
             case _:
                 assert_never(kind)
+    check_bounds(scope, minimum, maximum)
     return Row(row.span, row.keys, bands, minimum, maximum)
 
 
@@ -272,7 +294,13 @@ def _windows(scope: Scope, values: tuple[syntax.Value, ...]) -> KeyWindows | Non
     names = []
     for value in values:
         if not isinstance(value, syntax.Name):
-            scope.report("RB2108", "a cell of `time` names a window", value, "no window")
+            scope.report(
+                "RB2108",
+                "a cell of the column `time` names a window",
+                value,
+                "no window",
+                "declare one, as in `window peak: mon to fri 08:00 to 20:00`, and write `peak`",
+            )
             return None
         if scope.look_up(scope.windows, value, "window") is None:
             return None
@@ -283,8 +311,9 @@ def _windows(scope: Scope, values: tuple[syntax.Value, ...]) -> KeyWindows | Non
 def _range(scope: Scope, cell: syntax.RangeKey, field: KeyField) -> KeyRange | None:
     schema = field.schema
     if schema is None or schema.kind not in (FieldKind.NUMBER, FieldKind.MONEY, FieldKind.DATE):
-        what = "time" if schema is None else f"{schema.name} is {type_words(schema)}, which"
-        scope.report("RB2108", f"{what} has no order", cell, "a range")
+        what = "`time`" if schema is None else f"`{schema.name}` is {type_words(schema)}, which"
+        hint = "name windows" if schema is None else "list the values, or write `otherwise`"
+        scope.report("RB2108", f"{what} has no order, so it has no ranges", cell, "a range", hint)
         return None
     ends: list[Fraction | date | None] = []
     for node in (cell.low, cell.high):
@@ -297,7 +326,7 @@ def _range(scope: Scope, cell: syntax.RangeKey, field: KeyField) -> KeyRange | N
         ends.append(end)
     low, high = ends
     if low is not None and high is not None and low > high:  # type: ignore[operator]
-        scope.report("RB2201", "this range ends before it begins", cell, "", "swap its ends")
+        scope.report("RB2201", "this range ends before it begins", cell, "holds nothing", "swap its ends")
         return None
     return KeyRange(low, cell.low_included, high, cell.high_included, scope.text(cell))
 
@@ -325,6 +354,11 @@ def bound(scope: Scope, node: syntax.ChargeBound | syntax.PlanBound) -> Bound | 
         return None
     notes = node.annotations
     text = f"{node.kind.value} {scope.text(node.money)}"
+    if amount < 0:
+        scope.report(
+            "RB2103", f"a {node.kind.value} cannot be below zero", node.money, "below zero", "leave the minus out"
+        )
+        return None
     return Bound(amount, text, scope.place(node), because(notes), citation(notes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import assert_never
@@ -23,7 +24,7 @@ from ...window import (
     Weekday,
     Window,
 )
-from .scope import Scope
+from .scope import Scope, near_names
 
 
 def resolve_windows(scope: Scope, declarations: list[syntax.WindowDeclaration]) -> None:
@@ -45,10 +46,14 @@ def _resolve(
 ) -> Window | None:
     if name in scope.windows:
         return scope.windows[name]
+    if name in scope.broken:
+        return None
     declaration = written[name]
     found = _expression(scope, declaration.expression, written, (*path, name))
-    # What has a finding stands for no time at all, so that it is reported once.
-    scope.windows[name] = found if found is not None else Dates(date(1, 1, 1), date(1, 1, 2))
+    if found is None:
+        scope.lose(declaration, name)
+    else:
+        scope.windows[name] = found
     return found
 
 
@@ -71,7 +76,15 @@ def _expression(
             return _dates(scope, node)
         case syntax.WindowName(name):
             if name.text in path:
-                scope.report("RB2013", "windows refer to each other in a circle", name, " → ".join((*path, name.text)))
+                circle = path[path.index(name.text) :]
+                own = "a window refers to itself" if len(circle) == 1 else "windows refer to each other in a circle"
+                scope.report(
+                    "RB2013",
+                    own,
+                    name,
+                    " → ".join((*circle, name.text)),
+                    "write the days and times of one of them out",
+                )
                 return None
             if name.text not in written:
                 scope.unknown(name, name.text, "window", written)
@@ -132,16 +145,24 @@ def _holidays(scope: Scope, node: syntax.HolidaySpan) -> Window | None:
             f"no holidays are known for `{node.country.text}`",
             node.country,
             "unknown country",
-            "use a code of ISO 3166, such as CN, DE or US, or a region such as DE-BY",
+            "use a code of ISO 3166, such as CN, DE or US, or one with its region, such as DE-BY",
         )
         return None
     year = 2024
     for name in node.names:
         if not any(holidays_of_year(country, (name.text,), subdivision or None, item) for item in (year, year + 1)):
-            known = sorted(set(holidays_of_year(country, (), subdivision or None, year).values()))
-            some = ", ".join(known[:8])
+            own = set(holidays_of_year(country, (), subdivision or None, year).values())
+            # “Chinese New Year (Spring Festival)” has two names; days off in exchange have none.
+            parts = (part.strip() for each in own for part in re.split(r"[();]", each) if "substituted" not in each)
+            known = sorted({part for part in parts if len(part) > 2 and part != "observed"})
+            near = near_names(name.text, known)
+            hint = f"did you mean “{near[0]}”?" if near else f"known: {', '.join(known[:8])}"
             scope.report(
-                "RB2007", f"no holiday of {node.country.text} is called “{name.text}”", name, "", f"known: {some}"
+                "RB2007",
+                f"no holiday of {node.country.text} is called “{name.text}”",
+                name,
+                "unknown holiday",
+                hint,
             )
             return None
     return Holidays(country, tuple(name.text for name in node.names), subdivision or None)
@@ -156,6 +177,8 @@ def _dates(scope: Scope, node: syntax.DateSpan) -> Window | None:
     else:
         end = start + timedelta(days=1)
     if end <= start:
-        scope.report("RB2303", "these dates end before they begin", node, "", "swap them")
+        scope.report(
+            "RB2303", "these dates end before they begin", node, "no day lies between them", "swap the two dates"
+        )
         return None
     return Dates(start, end)

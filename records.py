@@ -1,0 +1,172 @@
+"""Frozen value classes that cost next to nothing to define.
+
+A `Record` behaves as a class under `@dataclass(frozen=True, slots=True)`: fields from annotations, defaults, equality
+and hash by value, a readable repr, `match` by position, `dataclasses.replace` and `dataclasses.fields`. The difference
+is when the work is done: `dataclass` writes and compiles half a dozen functions for each class when its module is
+imported, some 0.6 ms a class, and the language has two hundred kinds of nodes and operations, so that `ratebook check`
+would spend a third of its time on them. A `Record` reads its fields once and has its methods in the base class; making
+an instance is a little slower in turn. What is made by the million (usage events, slices, steps) stays a dataclass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import MISSING, Field, FrozenInstanceError, field
+from typing import Any, ClassVar, NoReturn, dataclass_transform
+
+__all__ = ["Record", "field"]
+
+
+class _LazyFields:
+    """`__dataclass_fields__`, made when `dataclasses` asks for it."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
+        found = owner.__dict__.get("_dataclass_fields")
+        if found is None:
+            found = {name: _as_field(owner, name) for name in owner._names}
+            type.__setattr__(owner, "_dataclass_fields", found)
+        return found
+
+
+def _as_field(owner: type[Record], name: str) -> Field[Any]:
+    made: Field[Any] = field(
+        default=owner._defaults.get(name, MISSING),
+        default_factory=owner._factories.get(name, MISSING),
+        compare=name in owner._compared,
+        repr=name in owner._shown,
+        kw_only=name in owner._keyword_only,
+    )
+    made.name = name
+    made.type = owner._types[name]
+    made._field_type = dataclasses._FIELD  # type: ignore[attr-defined]
+    return made
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class _RecordType(type):
+    """Reads the annotations of a class into fields and slots."""
+
+    _put: dict[str, Callable[[Any, Any], None]]
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _RecordType:
+        inherited = [base for base in bases if isinstance(base, _RecordType)]
+        types: dict[str, Any] = {}
+        tables: dict[str, dict[str, Any]] = {"_defaults": {}, "_factories": {}}
+        sets: dict[str, set[str]] = {"_keyword_only": set(), "_uncompared": set(), "_hidden": set()}
+        for base in inherited:
+            types.update(base.__dict__.get("_types", {}))
+            for key in tables:
+                tables[key].update(base.__dict__.get(key, {}))
+            for key in sets:
+                sets[key] |= base.__dict__.get(key, set())
+        own = {
+            key: value for key, value in namespace.get("__annotations__", {}).items() if "ClassVar" not in str(value)
+        }
+        for key in own:
+            _read_field(key, namespace, tables, sets)
+        types.update(own)
+        names = tuple(types)
+        positional = tuple(key for key in names if key not in sets["_keyword_only"])
+        namespace.update(
+            __slots__=tuple(own),
+            __match_args__=positional,
+            _types=types,
+            _names=names,
+            _positional=positional,
+            _compared=tuple(key for key in names if key not in sets["_uncompared"]),
+            _shown=tuple(key for key in names if key not in sets["_hidden"]),
+            **tables,
+            **{key: frozenset(value) for key, value in sets.items()},
+        )
+        made = super().__new__(mcs, name, bases, namespace)
+        # The slots' own setters: quicker than `object.__setattr__`, and past the refusal of this class's.
+        made._put = {key: getattr(made, key).__set__ for key in names}
+        return made
+
+
+def _read_field(
+    key: str, namespace: dict[str, Any], tables: dict[str, dict[str, Any]], sets: dict[str, set[str]]
+) -> None:
+    if key not in namespace:
+        return
+    given = namespace.pop(key)
+    if not isinstance(given, Field):
+        tables["_defaults"][key] = given
+        return
+    if given.default is not MISSING:
+        tables["_defaults"][key] = given.default
+    if given.default_factory is not MISSING:
+        tables["_factories"][key] = given.default_factory
+    if given.kw_only is True:
+        sets["_keyword_only"].add(key)
+    if not given.compare:
+        sets["_uncompared"].add(key)
+    if not given.repr:
+        sets["_hidden"].add(key)
+
+
+class Record(metaclass=_RecordType):
+    """The base of frozen value classes; see the module."""
+
+    __slots__ = ()
+    _types: ClassVar[dict[str, Any]]
+    _names: ClassVar[tuple[str, ...]]
+    _positional: ClassVar[tuple[str, ...]]
+    _put: ClassVar[dict[str, Callable[[Any, Any], None]]]
+    _compared: ClassVar[tuple[str, ...]]
+    _shown: ClassVar[tuple[str, ...]]
+    _defaults: ClassVar[dict[str, Any]]
+    _factories: ClassVar[dict[str, Any]]
+    _keyword_only: ClassVar[frozenset[str]]
+    __dataclass_fields__: ClassVar[Any] = _LazyFields()
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        put = self._put
+        positional = self._positional
+        if len(values) > len(positional):
+            raise TypeError(f"{type(self).__name__} takes {len(positional)} values by position, not {len(values)}")
+        for name, value in zip(positional, values, strict=False):
+            put[name](self, value)
+        for name, value in named.items():
+            if name not in put or name in positional[: len(values)]:
+                raise TypeError(f"{type(self).__name__} has no {name}, or got it twice")
+            put[name](self, value)
+        if len(values) + len(named) != len(self._names):
+            self._fill({*positional[: len(values)], *named})
+
+    def _fill(self, given: set[str]) -> None:
+        for name in self._names:
+            if name in given:
+                continue
+            if name in self._defaults:
+                self._put[name](self, self._defaults[name])
+            elif name in self._factories:
+                self._put[name](self, self._factories[name]())
+            else:
+                raise TypeError(f"{type(self).__name__} needs {name}")
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self._compared)
+
+    def __hash__(self) -> int:
+        return hash((self.__class__, *(getattr(self, name) for name in self._compared)))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
+        return f"{type(self).__name__}({shown})"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._names)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for name, value in zip(self._names, state, strict=True):
+            object.__setattr__(self, name, value)

@@ -1,0 +1,25 @@
+# Sourced by the other scripts: makes the virtual environment once, and keeps what is installed in step with the project.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+environment="${RATEBOOK_VENV:-.venv}"
+python="${PYTHON:-python3}"
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  echo "Ratebook needs Python 3.11 or newer; say which one with PYTHON=/path/to/python3." >&2
+  exit 2
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+  echo "Python's venv module is missing: apt-get install python3-venv" >&2
+  exit 2
+fi
+
+# install EXTRA: installs the project with an extra ("" for none) unless this was done for the same pyproject.toml.
+install() {
+  local stamp="$environment/.ratebook-${1:-base}" wanted
+  wanted="$("$python" --version) $(cksum pyproject.toml)"
+  if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
+    [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".${1:+[$1]}"
+    printf '%s' "$wanted" >"$stamp"
+  fi
+}
