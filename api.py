@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,7 @@ def rate(
     Rows are mappings with the columns of usage and accounts files; numbers are `int`, `Decimal` or text, never
     `float`. Raises `RatebookError` with every mistake of every row.
     """
-    from .engine.evaluators.rate import billing_periods_of
-    from .engine.evaluators.rate import rate as rate_subscription
+    from .engine.evaluators.account import rate_account
     from .intake import accounts_of_rows, usage_of_rows
 
     program = ruleset.program
@@ -104,10 +104,8 @@ def rate(
     within = _period(period)
     statements: list[Statement] = []
     refusals: list[Diagnostic] = []
-    for subscription in subscriptions.subscriptions:
-        own = facts.by_account.get(subscription.account, AccountUsage())
-        for item in billing_periods_of(program, subscription, within):
-            result = item if isinstance(item, Diagnostic) else rate_subscription(program, subscription, own, item)
+    for account, own in groupby(subscriptions.subscriptions, key=lambda item: item.account):
+        for result in rate_account(program, list(own), facts.by_account.get(account, AccountUsage()), within):
             if isinstance(result, Diagnostic):
                 refusals.append(result)
             else:

@@ -183,59 +183,30 @@ def _rate_all(
     program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange
 ) -> tuple[tuple[Statement, ...], list[Diagnostic], int]:
     """The statements of all subscriptions, what was refused, and how many rows lie outside every rated period."""
-    from ..engine.evaluators.rate import billing_periods_of, rate
+    from itertools import groupby
+
+    from ..engine.evaluators.account import rate_account
     from ..engine.usage import AccountUsage
 
     statements: list[Statement] = []
     refusals: list[Diagnostic] = []
-    rated: dict[str, list[Period]] = {}
+    outside = 0
     nothing = AccountUsage()
     with progress("rating", "accounts", len(subscriptions)) as report:
-        for number, subscription in enumerate(subscriptions, 1):
-            own = usage.by_account.get(subscription.account, nothing)
-            periods = list(billing_periods_of(program, subscription, period))
-            if len(periods) > 1 and any(item.time is None for item in own.quantities):
-                refusals.append(_undated(subscription, len(periods)))
-                continue
-            for item in periods:
-                if isinstance(item, Diagnostic):
-                    refusals.append(item)
-                    continue
-                result = rate(program, subscription, own, item)
+        rated = 0
+        for account, group in groupby(subscriptions, key=lambda item: item.account):
+            own, subscribed = usage.by_account.get(account, nothing), list(group)
+            covered: list[Period] = []
+            for result in rate_account(program, subscribed, own, period):
                 if isinstance(result, Diagnostic):
                     refusals.append(result)
                 else:
                     statements.append(result)
-                    rated.setdefault(subscription.account, []).append(_covered(result, subscription, program))
-            report(number)
-    accounts = {subscription.account for subscription in subscriptions}
-    outside = sum(
-        _outside(usage.by_account[name], rated.get(name, [])) for name in usage.by_account if name in accounts
-    )
+                    covered.extend([] if result.covered is None else [result.covered])
+            outside += _outside(own, covered)
+            rated += len(subscribed)
+            report(rated)
     return tuple(statements), refusals, outside
-
-
-def _undated(subscription: Subscription, count: int) -> Diagnostic:
-    return Diagnostic(
-        "RB4005",
-        f"a metered quantity has no time, and {count} billing periods are rated",
-        hints=("give the quantity a time", "rate one billing period at a time"),
-        place=f"account {subscription.account}",
-    )
-
-
-def _covered(statement: Statement, subscription: Subscription, program: Program) -> Period:
-    from datetime import UTC
-    from zoneinfo import ZoneInfo
-
-    from ..engine.period import Period, local_midnight
-
-    zone = ZoneInfo(program.zone)
-    start = max(statement.start.astimezone(UTC), local_midnight(subscription.start, zone))
-    end = statement.end.astimezone(UTC)
-    if subscription.end is not None:
-        end = min(end, local_midnight(subscription.end, zone))
-    return Period(start, max(start, end))
 
 
 def _outside(usage: AccountUsage, periods: Sequence[Period]) -> int:

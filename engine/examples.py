@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from ..diagnostics import Diagnostic, Source
 from .compiler.model import Example, Expected, ExpectedError
-from .evaluators.rate import billing_periods_of, rate
+from .evaluators.account import rate_account
 from .period import DateRange
 from .plan import Program
 from .statement import Line, LineKind, Statement
@@ -59,10 +59,8 @@ def run_example(program: Program, example: Example) -> Outcome:
 def _rated(
     program: Program, subscription: Subscription, usage: AccountUsage, within: DateRange
 ) -> Statement | Diagnostic:
-    for period in billing_periods_of(program, subscription, within):
-        if isinstance(period, Diagnostic):
-            return period
-        return rate(program, subscription, usage, period)
+    for result in rate_account(program, [subscription], usage, within):
+        return result
     return Diagnostic(
         "RB4007", f"plan {subscription.plan} bills no period that begins in {within.start} to {within.end}"
     )

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from ..money import MoneyUnit
 from .derivation import Place, Step
+from .period import Period
 
 
 class LineKind(enum.Enum):
@@ -63,6 +64,8 @@ class Line:
     because: str = ""
     source: str = ""
     taken: tuple[tuple[int, int], ...] = ()
+    card: int | None = None
+    """For a prepaid line: which of the subscription's cards paid."""
     quantity_derivation: Step | None = None
     """How the metered quantity came about, where the line prices one."""
 
@@ -113,3 +116,5 @@ class Statement:
     total: int
     due: int
     ruleset_labels: Labels = Labels("")
+    covered: Period | None = None
+    """The part of the period that the subscription covers: usage in it is on this statement."""

@@ -165,12 +165,13 @@ def _refused_characters(source: Source, found: list[Diagnostic]) -> Iterator[int
 def _refusal(span: Span, character: str, source: Source, number: int) -> Diagnostic:
     if character == "\t":
         line, start = source.line(number + 1), source.line_start(number + 1)
-        tabs = [index for index, sign in enumerate(line) if sign == "\t"]
-        indentation = not line[: span.start - start].strip()
+        first_word = len(line) - len(line.lstrip())
+        indentation = span.start - start < first_word
         where = "in the indentation" if indentation else "between words"
         edits = tuple(
-            Edit(Span(source.name, start + index, start + index + 1), "  " if not line[:index].strip() else " ")
-            for index in tabs
+            Edit(Span(source.name, start + index, start + index + 1), "  " if index < first_word else " ")
+            for index, sign in enumerate(line)
+            if sign == "\t"
         )
         hint = "indent by two spaces" if indentation else "write a space"
         return Diagnostic("RB1002", f"there is a tab {where}", span, here="a tab", hints=(hint,), edits=edits)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, time
+from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
 from ..diagnostics import display_width
+from ..engine.period import add_months
 from ..engine.statement import Line, LineKind, Statement
 from ..money import approximate_text, decimal_text
 
@@ -19,14 +20,15 @@ _GAP: Final = 2
 def statement_table(statement: Statement) -> str:
     """A heading, a row per line, the total and what is due. Long labels are cut, amounts never."""
     money = statement.money
-    rows = [(_label(line), _quantity(line), money.text(line.amount)) for line in statement.lines]
-    ends = [("Total", "", money.text(statement.total)), ("Due", "", money.text(statement.due))]
+    rows = [(_label(line), _quantity(line), _grouped(money.text(line.amount))) for line in statement.lines]
+    ends = [("Total", "", _grouped(money.text(statement.total)))]
+    if statement.due != statement.total:
+        ends.append(("Due", "", _grouped(money.text(statement.due))))
     quantity_width = max(display_width(row[1]) for row in rows + ends)
     amount_width = max(display_width(row[2]) for row in rows + ends)
     label_width = max(_LABEL_WIDTH_MIN, _WIDTH - quantity_width - amount_width - 2 * _GAP)
     widths = (label_width, quantity_width, amount_width)
-    period = f"{_moment(statement.start)} to before {_moment(statement.end)}"
-    heading = f"{statement.account} on {statement.plan}, {period}, {money.currency.code}"
+    heading = f"{statement.account} on {statement.plan}, {_period(statement)}, {money.currency.code}"
     rule = "-" * (sum(widths) + 2 * _GAP)
     body = [_row(row, widths) for row in rows] or ["(no lines)"]
     return "\n".join([heading, rule, *body, rule, *(_row(row, widths) for row in ends)]) + "\n"
@@ -43,12 +45,23 @@ def _quantity(line: Line) -> str:
 
 
 def _number(value: Fraction) -> str:
-    return decimal_text(value) or f"~{approximate_text(value, 6)}"
+    exact = decimal_text(value)
+    return f"~{_grouped(approximate_text(value, 6))}" if exact is None else _grouped(exact)
 
 
-def _moment(moment: datetime) -> str:
-    is_midnight = moment.timetz().replace(tzinfo=None) == time()
-    return moment.date().isoformat() if is_midnight else moment.isoformat()
+def _grouped(text: str) -> str:
+    """The number with commas between its thousands."""
+    sign = "-" if text.startswith("-") else ""
+    whole, point, decimals = text.removeprefix("-").partition(".")
+    return f"{sign}{int(whole):,}{point}{decimals}"
+
+
+def _period(statement: Statement) -> str:
+    """`2026-03` for a calendar month, otherwise the first and the last day."""
+    start, last = statement.start.date(), statement.end.date() - timedelta(days=1)
+    if start.day == 1 and add_months(start, 1) == statement.end.date():
+        return f"{start:%Y-%m}"
+    return start.isoformat() if start == last else f"{start} to {last}"
 
 
 def _row(cells: tuple[str, str, str], widths: tuple[int, int, int]) -> str:

@@ -174,7 +174,7 @@ def _report_gap(building: Building, column: int, path: tuple[str, ...], what: st
     name = charge.columns[column].name
     before = ", ".join(f"{charge.columns[index].name} {text}" for index, text in enumerate(path))
     where = f"{before}, " if before else ""
-    hint = (f"add a row for {what}",)
+    hint: tuple[str, ...] = (f"add a row for {what}",)
     if charge.columns[column].kind is ColumnKind.TIME:
         missing = f"{where}the time {what}"
         hint = ("name a window that holds it",)

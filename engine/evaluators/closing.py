@@ -206,15 +206,15 @@ def expiry(card: Card, bought: date) -> date | None:
     return None
 
 
-def _in_order(situation: Situation) -> list[tuple[Card, CardHolding]]:
-    """The cards that take part: soonest to expire first, then earliest bought, then listed first."""
+def _in_order(situation: Situation) -> list[tuple[Card, CardHolding, int]]:
+    """The cards that take part, and their places in the list: soonest to expire, earliest bought, listed first."""
     found = []
     for number, holding in enumerate(situation.subscription.cards):
         card = situation.program.cards[holding.card]
         end = expiry(card, holding.bought)
         if holding.bought < situation.days.end and (end is None or end >= situation.days.end):
             found.append(((end or date.max, holding.bought, number), card, holding))
-    return [(card, holding) for _, card, holding in sorted(found, key=lambda item: item[0])]
+    return [(card, holding, order[2]) for order, card, holding in sorted(found, key=lambda item: item[0])]
 
 
 def apply_cards(ledger: Ledger, tax_shares: Sequence[int], situation: Situation) -> None:
@@ -223,7 +223,7 @@ def apply_cards(ledger: Ledger, tax_shares: Sequence[int], situation: Situation)
     code = money.currency.code
     open_total = sum(line.amount for line in ledger.lines if line.is_added)
     payable = [max(left + share, 0) for left, share in zip(ledger.left, tax_shares, strict=True)]
-    for card, holding in _in_order(situation):
+    for card, holding, number in _in_order(situation):
         worth = card.worth if holding.left is None else holding.left
         indices = ledger.indices_of(card.pays) if card.pays else list(range(len(ledger.priced)))
         owed = max(open_total, 0) if not card.pays else min(max(open_total, 0), sum(payable[i] for i in indices))
@@ -248,6 +248,7 @@ def apply_cards(ledger: Ledger, tax_shares: Sequence[int], situation: Situation)
                 derivation=negative(Role.AMOUNT, down),
                 place=card.place,
                 on=tuple(card.pays),
+                card=number,
                 because=card.because,
                 source=card.citation,
             )

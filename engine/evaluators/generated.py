@@ -25,7 +25,7 @@ from .. import plan as operations
 from .. import schedule
 from ..period import DateRange, billing_period, time_zone
 from ..plan import Program
-from ..usage import NOTHING, AccountUsage, CardHolding, FieldKind, MeteredQuantity, Subscription, Value
+from ..usage import NOTHING, AccountUsage, CardHolding, MeteredQuantity, Subscription, Value
 from .generated_charges import put_charges, put_fees
 from .generated_facts import Frame, Slot, Values, fields_of
 from .generated_policies import put_rest
@@ -46,8 +46,8 @@ _SUPPORT: Mapping[str, object] = MappingProxyType(
 # What the generator has read. A part of the plan that learns a new field falls back until the field is known here.
 _KNOWN: Mapping[type, str] = MappingProxyType(
     {
-        operations.Program: "name labels hash zone money line_rounding total_rounding total_rounding_place schema meters "
-        "windows plans cards combinations",
+        operations.Program: "name labels hash zone money line_rounding total_rounding total_rounding_place schema "
+        "meters windows plans cards combinations",
         operations.Plan: "name labels place start end billing charges fees includes bounds policies taxes",
         operations.Meter: "name labels unit event aggregation place text field factor rank where level per interval "
         "by_day rounding each_rounding each_minimum",
@@ -190,7 +190,7 @@ class Quoter:
         if isinstance(self._generated, Obstacle):
             return _never
         _, text, names = self._generated
-        name = _file_name(f"ratebook {self.program.name} plan {self.plan}", text)
+        name = _file_name(f"ratebook {self.program.name} plan {self.plan}")
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         weakref.finalize(self, linecache.cache.pop, name, None)
         space: dict[str, Any] = dict(names)
@@ -280,7 +280,7 @@ def _never(*_arguments: object) -> int:
     raise Unquotable
 
 
-def _file_name(stem: str, text: str) -> str:
+def _file_name(stem: str) -> str:
     """`<ratebook web plan hosting>`, with a number where another source already goes by that name."""
     number, name = 1, f"<{stem}>"
     while name in linecache.cache:

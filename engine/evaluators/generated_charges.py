@@ -1,7 +1,7 @@
 """Charges and fees as code: quantities through included units and bands to rounded lines, in integers.
 
 Rounding never falls, so that a floor or ceiling of a line can be rounded here and applied to the rounded line: the
-amount is the same. What a band costs is asked of `schedule`, which alone walks bands.
+amount is the same.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
-from math import gcd, lcm
 from typing import assert_never
 
-from ...money import round_ratio
 from ..condition import Scalar, scalar
 from ..dispatch import Key, dispatch
 from ..plan import Bound, Charge, ColumnKind, Fee, OfAmount, OfAttribute, OfEach, OfMeter, Row
-from ..schedule import Band, Mode, Schedule, price, scaled
+from ..schedule import price
 from .fees import price_fee
+from .generated_bands import put_price
 from .generated_facts import Frame, Slot, fields_of
 from .generated_source import NotGenerated, Obstacle, Term, added, times
 from .situation import Readings, _declared_order
@@ -50,18 +49,6 @@ class _Group:
     row: int | None
     key: Key
     slots: tuple[Slot, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """The price of a quantity `q` in one band: `fixed`, and `rate` for each integer (or started `step`) above `low`."""
-
-    low: int
-    step: int | None
-    rate: int
-    fixed: int
-    once_if_used: int
-    refused: bool
 
 
 def put_charges(frame: Frame) -> list[PricedLine]:
@@ -182,7 +169,7 @@ def _put_group(frame: Frame, charge: Charge, group: _Group, name: str, allowance
     some = " or ".join(f"{slot.argument} is not None" for slot in group.slots)
     with source.block(f"if {some}:") if absent else nullcontext():
         quantity = _quantity(frame, charge, group, allowances)
-        nonnegative = _put_price(frame, frame.schedule(row.schedule), quantity, name)
+        nonnegative = put_price(frame, frame.schedule(row.schedule), quantity, name)
         for minimum, cap in bounds:
             nonnegative = _put_bound(frame, name, minimum, "<", nonnegative=nonnegative)
             nonnegative = _put_bound(frame, name, cap, ">", nonnegative=nonnegative)
@@ -246,100 +233,6 @@ def _put_bound(frame: Frame, name: str, bound: Bound | None, sign: str, *, nonne
     limit = frame.money.round(bound.amount, frame.program.line_rounding)
     frame.source.put(f"if {name} {sign} {limit}: {name} = {limit}")
     return limit >= 0 if sign == "<" else nonnegative and limit >= 0
-
-
-def _put_price(frame: Frame, schedule: Schedule, quantity: Term, name: str) -> bool:
-    """Code that gives `name` the rounded price of a quantity. The result tells whether it is never below zero."""
-    source, mode = frame.source, frame.program.line_rounding
-    scale = lcm(schedule.quantity_scale, quantity.unit.denominator)
-    schedule = scaled(schedule, scale)
-    text = source.atom(times(quantity.text, int(quantity.unit * scale)))
-    pieces = [_piece(schedule, index) for index in range(len(schedule.bands))]
-    ratio = Fraction(1, schedule.money_scale) / frame.money.size
-    pieces, divisor = _over_one_divisor(pieces, ratio)
-    constant = all(piece.rate == 0 and piece.once_if_used == 0 for piece in pieces)
-    if constant:
-        pieces = [replace(piece, fixed=round_ratio(piece.fixed, divisor, mode)) for piece in pieces]
-        divisor = 1
-    exact = name if divisor == 1 else source.name("p")
-    _put_bands(frame, schedule, pieces, text, exact, sure=quantity.nonnegative)
-    nonnegative = all(min(piece.rate, piece.fixed, piece.once_if_used) >= 0 for piece in pieces)
-    source.rounded(exact, divisor, mode, nonnegative=nonnegative, target=name)
-    return nonnegative
-
-
-def _piece(schedule: Schedule, index: int) -> _Piece:
-    band = schedule.bands[index]
-    low, fixed, refused = 0, 0, band.refused
-    if schedule.mode is Mode.GRADUATED and index:
-        low = schedule.bands[index - 1].upper or 0
-        fixed = price(schedule, low)
-        refused = any(item.refused for item in schedule.bands[: index + 1])
-    # Bands after the first are entered by some usage, so that only the first has to ask for it.
-    asks = band.if_used and index == 0
-    return _Piece(
-        low,
-        band.step,
-        band.rate,
-        fixed + (0 if asks else band.once),
-        band.once if asks else 0,
-        refused,
-    )
-
-
-def _over_one_divisor(pieces: Sequence[_Piece], ratio: Fraction) -> tuple[list[_Piece], int]:
-    """The pieces in parts of the money unit, and how many of those make one: as small as can be."""
-    numbers = [number for piece in pieces for number in (piece.rate, piece.fixed, piece.once_if_used)]
-    common = gcd(ratio.denominator, *(number * ratio.numerator for number in numbers))
-    return [
-        replace(
-            piece,
-            rate=piece.rate * ratio.numerator // common,
-            fixed=piece.fixed * ratio.numerator // common,
-            once_if_used=piece.once_if_used * ratio.numerator // common,
-        )
-        for piece in pieces
-    ], ratio.denominator // common
-
-
-def _put_bands(
-    frame: Frame, schedule: Schedule, pieces: Sequence[_Piece], text: str, name: str, *, sure: bool, first: int = 0
-) -> None:
-    """Choose the band by halves, then reckon in it."""
-    if len(pieces) == 1:
-        _put_piece(frame, pieces[0], text, name, lowest=first == 0, sure=sure)
-        return
-    half = len(pieces) // 2
-    with frame.source.block(f"if {text} {_below(schedule, schedule.bands[first + half - 1])}:"):
-        _put_bands(frame, schedule, pieces[:half], text, name, sure=sure, first=first)
-    with frame.source.block("else:"):
-        _put_bands(frame, schedule, pieces[half:], text, name, sure=sure, first=first + half)
-
-
-def _below(schedule: Schedule, band: Band) -> str:
-    inclusive = band.inclusive or schedule.mode is Mode.GRADUATED
-    return f"{'<=' if inclusive else '<'} {band.upper}"
-
-
-def _put_piece(frame: Frame, piece: _Piece, text: str, name: str, *, lowest: bool, sure: bool) -> None:
-    if piece.refused:
-        frame.source.put(f"if {text} > 0: need()" if lowest else "need()")
-    used = _in_band(piece, text)
-    if lowest and used != str(piece.fixed) and not (sure and not piece.once_if_used):
-        used = f"{used} if {text} > 0 else {piece.fixed}"
-    frame.source.put(f"{name} = {used}")
-
-
-def _in_band(piece: _Piece, text: str) -> str:
-    fixed = piece.fixed + piece.once_if_used
-    if not piece.rate:
-        return str(fixed)
-    if piece.step is None:
-        return added([times(text, piece.rate), str(fixed - piece.low * piece.rate)])
-    if piece.low % piece.step == 0:
-        steps = times(f"-(-{text} // {piece.step})", piece.rate)
-        return added([steps, str(fixed - piece.low // piece.step * piece.rate)])
-    return added([times(f"-(({piece.low} - {text}) // {piece.step})", piece.rate), str(fixed)])
 
 
 def _put_sum_bounds(frame: Frame, charge: Charge, lines: Sequence[PricedLine], test: str) -> list[PricedLine]:

@@ -208,4 +208,5 @@ def _closed(ledger: Ledger, situation: Situation) -> Statement:
         total=total,
         due=total + prepaid,
         ruleset_labels=program.labels,
+        covered=situation.covered,
     )

@@ -1,4 +1,4 @@
-"""The gallery of broken rulesets: each file says at the end of its lines what has to be reported there, and nothing else is.
+"""The gallery of broken rulesets: each file says at the end of its lines what has to be reported, and nothing else is.
 
 A line ends in `#! CODE: part of the message, of a hint or of a note`, once for each finding on it. The whole rendered
 text of every case stands in `rendered/`, where it is read by people; `--update-cases` rewrites it. Cases of the
@@ -53,9 +53,7 @@ def test_every_mistake_is_reported_once(path: Path) -> None:
     assert sorted((line, each.code) for line, each in found) == sorted((line, code) for line, code, _ in expected)
     for line, code, fragment in expected:
         texts = [
-            "\n".join((each.message, *each.hints, *each.notes))
-            for at, each in found
-            if (at, each.code) == (line, code)
+            "\n".join((each.message, *each.hints, *each.notes)) for at, each in found if (at, each.code) == (line, code)
         ]
         assert any(fragment in said for said in texts), (line, code, fragment, texts)
 

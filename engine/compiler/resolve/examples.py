@@ -41,11 +41,13 @@ def resolve_example(
         return None
     period = parse_period(node.period.iso)
     if period is None:
-        scope.report("RB1105", f"`{node.period.iso}` is no period", node.period, "", "write `2026-03`, say")
+        scope.report("RB1105", f"`{node.period.iso}` is no period", node.period, "no period", "write `2026-03`, say")
         return None
     start = period.start if node.since is None else date.fromisoformat(node.since.iso)
     if start >= period.end:
-        scope.report("RB5003", "the subscription starts after the period", node.period, "", "begin earlier")
+        scope.report(
+            "RB5003", "the subscription starts after the period", node.period, "over before it", "begin earlier"
+        )
         return None
     attributes: dict[str, Value] = {
         name: schema.default for name, schema in scope.attributes.items() if schema.default is not None
@@ -112,7 +114,9 @@ def _usage(scope: Scope, node: syntax.UsageGiven, versions: list[Plan], start: d
     if node.period is not None:
         days = parse_period(node.period.iso)
         if days is None:
-            scope.report("RB1105", f"`{node.period.iso}` is no period", node.period, "")
+            scope.report(
+                "RB1105", f"`{node.period.iso}` is no period", node.period, "no period", "write `2026-03`, say"
+            )
             return None
         period_start = billing_period(versions[0].billing, max(days.start, start), start).start
     if quantity is None:
@@ -125,7 +129,7 @@ def meter_quantity(scope: Scope, meter: Meter, node: syntax.Quantity | syntax.Mo
     if isinstance(node, syntax.Money):
         if any(base.startswith("money ") for base, _ in meter.unit.dimension):
             return scope.money_value(node)
-        scope.report("RB2101", f"meter {meter.name} does not count money", node, "money")
+        scope.report("RB2101", f"meter {meter.name} does not count money", node, "money", "write a quantity")
         return None
     return quantity_in(scope, node, None if meter.unit == COUNT else meter.unit, f"meter {meter.name}")
 
@@ -139,7 +143,7 @@ def _fields(scope: Scope, event: EventSchema, values: Iterable[syntax.Given]) ->
             if isinstance(given.value, syntax.Name) and scope.look_up(scope.windows, given.value, "window") is not None:
                 window = given.value.text
             elif not isinstance(given.value, syntax.Name):
-                scope.report("RB2108", "`time` names a window", given.value, "no window")
+                scope.report("RB2108", "`time` names a window", given.value, "no window", "name one of the windows")
             continue
         schema = schemas.get(given.name.text)
         if schema is None:

@@ -139,7 +139,13 @@ def resolve_unit(scope: Scope, declaration: syntax.UnitDeclaration) -> None:
         return
     number = declaration.multiple.number.value
     if number <= 0:
-        scope.report("RB2103", "a unit is a multiple above zero of another", declaration.multiple, "not above zero")
+        scope.report(
+            "RB2103",
+            "a unit is a multiple above zero of another",
+            declaration.multiple,
+            "not above zero",
+            "write a number above zero",
+        )
         scope.lose(declaration, name)
         return
     if declaration.multiple.unit is None:

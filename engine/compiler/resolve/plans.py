@@ -65,8 +65,8 @@ def resolve_plans(
             continue
         drafts.setdefault(plan.name.text, []).append(Draft(plan, plan.items, (plan.name.text,), *dates))
     waiting = list(contracts)
-    names = set(drafts) | {contract.name.text for contract in waiting}
     while waiting:
+        names = set(drafts) | {contract.name.text for contract in waiting}
         ready = [item for item in waiting if item.extends.text in drafts or item.extends.text not in names]
         if not ready:
             after = {contract.name.text: (contract.extends.text,) for contract in waiting}
@@ -488,6 +488,7 @@ def _fee(scope: Scope, node: syntax.Fee, billing: Billing) -> Fee | None:
                 f"`account.{schema.name}` is {type_words(schema)}, not a number",
                 node.multiplier,
                 "cannot be counted",
+                "name an attribute that is a number",
             )
             return None
         multiplier, per = schema.name, "" if schema.unit is None else schema.unit.name

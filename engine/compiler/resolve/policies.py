@@ -377,7 +377,7 @@ def _per_attribute(scope: Scope, node: syntax.PerAttribute) -> PerAttribute | No
     if step is None:
         return None
     if step <= 0:
-        scope.report("RB2103", "a step is above zero", node.step, "not above zero")
+        scope.report("RB2103", "a step is above zero", node.step, "not above zero", "write `per 1`, say")
         return None
     bound = None if node.bound is None else _bound(scope, node.bound, schema.unit, f"account.{schema.name}")
     if node.bound is not None and bound is None:
@@ -421,7 +421,13 @@ def _add_per_unit(scope: Scope, node: syntax.AddPerUnit, plans: tuple[Plan, ...]
 def _number_attribute(scope: Scope, node: syntax.AccountField) -> FieldSchema | None:
     schema = scope.look_up(scope.attributes, node.name, "attribute")
     if schema is not None and schema.kind is not FieldKind.NUMBER:
-        scope.report("RB2108", f"`account.{schema.name}` is {type_words(schema)}, not a number", node, "no number")
+        scope.report(
+            "RB2108",
+            f"`account.{schema.name}` is {type_words(schema)}, not a number",
+            node,
+            "no number",
+            "name an attribute that is a number",
+        )
         return None
     return schema
 
@@ -547,7 +553,13 @@ def resolve_card(scope: Scope, node: syntax.Card, plans: tuple[Plan, ...]) -> No
     if worth is None or targets is None:
         return
     if worth <= 0:
-        scope.report("RB2103", "a card is worth more than nothing", node.worth, "nothing to pay with")
+        scope.report(
+            "RB2103",
+            "a card is worth more than nothing",
+            node.worth,
+            "nothing to pay with",
+            "write an amount above zero",
+        )
         return
     every = None if node.valid is None else every_of(node.valid)
     scope.cards[name] = Card(

@@ -100,7 +100,8 @@ def resolve_table(
 ) -> tuple[tuple[KeyField, ...], tuple[Row, ...]] | None:
     """The key columns in the table's order and its rows."""
     order = _columns(scope, table, keys)
-    if order is None or not _heads_fit(scope, table, mode):
+    if order is None or not _heads_fit(scope, table, mode) or not table.rows:
+        # A table without rows has a finding of the grammar.
         return None
     prefixes = {
         index for index, column in enumerate(table.columns) if isinstance(column, syntax.KeyColumn) and column.prefix
@@ -139,7 +140,9 @@ def _columns(scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...]) -> d
         schema = by_name[name].schema
         if column.prefix and (schema is None or schema.kind is not FieldKind.TEXT):
             words = "the time" if schema is None else type_words(schema)
-            scope.report("RB2108", f"only a text has prefixes, and `{name}` is {words}", column, "no text")
+            scope.report(
+                "RB2108", f"only a text has prefixes, and `{name}` is {words}", column, "no text", "leave `prefix` out"
+            )
             sound = False
     for name in by_name:
         if by_name[name] not in order.values():
