@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
 from ratebook.cli import COMMANDS, ratebook
 
 PAGE = Path(__file__).parent / "cli.md"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from ratebook.cli import ratebook
 
 FILES = ("accounts.csv", "starter.rates", "usage.jsonl")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 import ratebook
 
 NAMES = ["Line", "RatebookError", "Ruleset", "Statement", "compile", "explain", "load", "quote", "rate"]

@@ -85,14 +85,25 @@ def _money_text(value: Fraction, situation: Situation) -> str:
 
 
 def _spread(amount: int, indices: Sequence[int], ledger: Ledger) -> tuple[tuple[int, int], ...]:
-    """Let an amount fall on lines in proportion to what they have left, where they have anything."""
+    """Let an amount fall on lines in proportion to what they have left, where they have anything.
+
+    What a cap takes beyond that falls on the penalties that fell on no line, in their order.
+    """
     weights = [max(ledger.left[index], 0) for index in indices]
     if not any(weights):
         return ()
-    parts = allocate(amount, weights)
+    borne = max(amount, -sum(weights))
+    parts = allocate(borne, weights)
     for index, part in zip(indices, parts, strict=True):
         ledger.left[index] += part
-    return tuple((index, part) for index, part in zip(indices, parts, strict=True) if part)
+    taken = [(index, part) for index, part in zip(indices, parts, strict=True) if part]
+    rest = borne - amount
+    for number, line in enumerate(ledger.lines):
+        if rest and line.kind in (LineKind.PENALTY, LineKind.MINIMUM) and not line.on and not line.taken:
+            part = min(line.amount, rest)
+            taken.append((number, -part))
+            rest -= part
+    return tuple(taken)
 
 
 def _target(line: Line, situation: Situation) -> Step:

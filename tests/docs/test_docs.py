@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from ratebook.diagnostics import Severity, Source
 from ratebook.diagnostics.text import render_text
 from ratebook.engine.compiler.compile import compile_ruleset

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from ratebook.diagnostics import CODES, Source
 from ratebook.diagnostics.json_text import render_json
 from ratebook.diagnostics.text import render_text

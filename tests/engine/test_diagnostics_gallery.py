@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from ratebook.diagnostics import CODES, Source
 from ratebook.diagnostics.text import render_text
 from ratebook.engine.compiler.compile import Compiled, compile_ruleset

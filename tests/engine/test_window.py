@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ratebook.engine.holiday import holiday_days, is_holiday_country
 from ratebook.engine.period import DateRange, Period, parse_period
 from ratebook.engine.window import (

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from lark.load_grammar import load_grammar
+
 from ratebook.grammar import tables
 
 NAMES = ("alpha", "beta_2", "出网流量", "gb", "Łódź", "x")

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ratebook.diagnostics import Source
 from ratebook.grammar import syntax as s
 from ratebook.grammar.format import format_ruleset

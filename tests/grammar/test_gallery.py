@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from ratebook.diagnostics import CODES, Diagnostic, Source
 from ratebook.grammar.parse import parse
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ratebook.diagnostics import Diagnostic, Source
 from ratebook.grammar import syntax as s
 from ratebook.grammar.parse import parse

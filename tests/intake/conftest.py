@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
 from ratebook.engine.quantity import UnitTable
 from ratebook.engine.usage import EventSchema, FactSchema, FieldKind, FieldSchema, MeterSchema
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from ratebook.engine.usage import CardHolding, FactSchema, Subscription
 from ratebook.intake import AccountsIntake, read_accounts
 from ratebook.intake.parquet import connect

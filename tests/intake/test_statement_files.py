@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from ratebook.diagnostics import display_width
 from ratebook.engine.derivation import Place, Role, given
 from ratebook.engine.statement import Labels, Line, LineKind, Statement

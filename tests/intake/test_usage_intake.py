@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from ratebook.engine.usage import FactSchema, MeteredQuantity, UsageEvent
 from ratebook.intake import UsageIntake, first_rejects, read_usage, write_rejects
 from ratebook.intake.parquet import connect

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ratebook.engine.usage import FactSchema
 from ratebook.intake import UsageIntake, read_usage
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from ratebook.diagnostics import Source
 from ratebook.engine import derivation as d
 from ratebook.engine.derivation import Place, Role, Step

@@ -10,6 +10,7 @@ from fractions import Fraction
 from html.parser import HTMLParser
 
 import pytest
+
 from ratebook.diagnostics import Diagnostic, Source, display_width
 from ratebook.engine import derivation as d
 from ratebook.engine.derivation import Op, Role, Step

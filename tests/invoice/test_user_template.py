@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 import pytest
+
 from ratebook.diagnostics import Source
 from ratebook.engine.statement import Statement
 from ratebook.invoice import (

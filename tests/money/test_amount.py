@@ -4,9 +4,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-import ratebook.money
 from hypothesis import given
 from hypothesis import strategies as st
+
+import ratebook.money
 from ratebook.money import Currency, MoneyUnit, Rounding, approximate_text, decimal_text
 
 CENT = MoneyUnit.minor(Currency("USD", 2))

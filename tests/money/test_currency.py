@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ratebook.money import Currency, currency, symbols
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from ratebook.money import Rounding, allocate, round_ratio, round_to
 
 DECIMAL_MODES = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from ratebook.cli import ratebook
 
 FOLDER = Path(__file__).parents[2] / "rulesets"

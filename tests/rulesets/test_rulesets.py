@@ -20,8 +20,9 @@ from typing import Any
 
 import duckdb
 import pytest
-import ratebook
 from click.testing import CliRunner, Result
+
+import ratebook
 from ratebook.cli import ratebook as command_line
 from ratebook.engine.derivation import replay
 
