@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..cli import EXIT_FINDINGS, EXIT_NOT_DECIDED, EXIT_USE
+from ..cli import EXIT_FINDINGS, EXIT_NOT_DECIDED, EXIT_USE, VERSION
 from ..diagnostics import Diagnostic, Severity, Source
 from .console import counted, note, number_of, show_findings
 from .files import compile_file, find_rulesets
@@ -16,10 +17,12 @@ from .files import compile_file, find_rulesets
 if TYPE_CHECKING:
     from ..engine.compiler.compile import Compiled
 
+FORMATS = ("text", "json", "sarif", "github", "junit")
+
 
 @click.command("check", short_help="Check rulesets.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option(
     "--fail-on", type=click.Choice(["warning", "error"]), default="error", show_default=True, help="What exits with 1."
 )
@@ -52,30 +55,58 @@ def check_command(paths: tuple[str, ...], form: str, fail_on: str, require_proof
         sources.update(result.sources)
         if result.ruleset is not None and result.program is not None:
             undecided += len(result.ruleset.promises)
-            if form == "text":
-                _say_promises(result)
-    if form == "json":
-        from ..diagnostics.json_text import render_json
-
-        click.echo(render_json(findings, sources))
-    else:
+            if form == "text" or require_proof:
+                _say_promises(result, err=form != "text")
+    findings = list(dict.fromkeys(findings))  # what several files import is reported once
+    if form == "text":
         show_findings(findings, sources, err=False)
-        errors, warnings = counted(findings)
-        note(f"{number_of(len(found.files), 'file')}: {number_of(errors, 'error')}, {number_of(warnings, 'warning')}")
+    else:
+        click.echo(_rendered(form, findings, sources, found.files, fail_on), nl=False)
+    errors, warnings = counted(findings)
+    note(f"{number_of(len(found.files), 'file')}: {number_of(errors, 'error')}, {number_of(warnings, 'warning')}")
     sys.exit(_exit_code(findings, fail_on, unreadable=unreadable, undecided=require_proof and undecided > 0))
 
 
-def _say_promises(result: Compiled) -> None:
+def _rendered(
+    form: str, findings: Sequence[Diagnostic], sources: Mapping[str, Source], files: Sequence[Path], fail_on: str
+) -> bytes:
+    """The findings in a form for machines, which are UTF-8 whatever the terminal speaks."""
+    match form:
+        case "sarif":
+            from ..diagnostics.sarif import render_sarif
+
+            text = render_sarif(findings, sources, tool_version=VERSION)
+        case "github":
+            from ..diagnostics.github import render_github
+
+            text = render_github(findings, sources)
+        case "junit":
+            from ..diagnostics.junit import cases_of_files, render_junit
+
+            names, failing = map(str, files), _failing(fail_on)
+            cases = cases_of_files(names, findings, sources, group="ratebook.check", failing=failing)
+            text = render_junit("ratebook check", cases)
+        case _:
+            from ..diagnostics.json_text import render_json
+
+            text = render_json(findings, sources)
+    return text.encode("utf-8")
+
+
+def _failing(fail_on: str) -> tuple[Severity, ...]:
+    return (Severity.ERROR, Severity.WARNING) if fail_on == "warning" else (Severity.ERROR,)
+
+
+def _say_promises(result: Compiled, *, err: bool) -> None:
     assert result.ruleset is not None
     for promise in result.ruleset.promises:
         source = result.sources[promise.span.file]
-        click.echo(f"{source.place(promise.span)}: {source.slice(promise.span)}: not decided")
+        click.echo(f"{source.place(promise.span)}: {source.slice(promise.span)}: not decided", err=err)
 
 
 def _exit_code(findings: list[Diagnostic], fail_on: str, *, unreadable: bool, undecided: bool) -> int:
     if unreadable:
         return EXIT_USE
-    bad = (Severity.ERROR, Severity.WARNING) if fail_on == "warning" else (Severity.ERROR,)
-    if any(finding.severity in bad for finding in findings):
+    if any(finding.severity in _failing(fail_on) for finding in findings):
         return EXIT_FINDINGS
     return EXIT_NOT_DECIDED if undecided else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cli import EXIT_FINDINGS, EXIT_USE
-from ..diagnostics import Diagnostic, Source
+from ..diagnostics import Diagnostic, Severity, Source
 from .console import note, number_of, show_findings
 from .files import compile_file, find_rulesets
 
 if TYPE_CHECKING:
+    from ..diagnostics.junit import Case
     from ..engine.compiler.compile import Compiled
     from ..engine.examples import Outcome
 
@@ -31,7 +33,7 @@ class Ran:
 
 @click.command("test", short_help="Run worked examples.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
 @click.option("--accept", is_flag=True, help="Rewrite expectations that failed, marked `unreviewed`.")
 def test_command(paths: tuple[str, ...], form: str, accept: bool) -> None:
     """Run the examples of rulesets: files, or every .rates file in folders.
@@ -55,6 +57,8 @@ def test_command(paths: tuple[str, ...], form: str, accept: bool) -> None:
     show_findings(problems, sources)
     if form == "json":
         click.echo(_as_json(ran))
+    elif form == "junit":
+        click.echo(_as_junit(ran, problems, sources), nl=False)
     else:
         _print(ran)
     if accept:
@@ -111,6 +115,28 @@ def _as_json(ran: list[Ran]) -> str:
     ]
     document = {"schema": "ratebook.examples/1", "examples": examples}
     return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _as_junit(ran: Sequence[Ran], problems: Sequence[Diagnostic], sources: Mapping[str, Source]) -> bytes:
+    """A case for each example, and one for each file whose examples could not be run."""
+    from ..diagnostics.junit import Verdict, cases_of_files, render_junit
+
+    broken = cases_of_files(
+        [], problems, sources, group="ratebook.test", failing=tuple(Severity), verdict=Verdict.ERROR
+    )
+    cases = [*broken, *(case for item in ran for case in _cases(item))]
+    return render_junit("ratebook test", cases).encode("utf-8")
+
+
+def _cases(ran: Ran) -> Iterator[Case]:
+    from ..diagnostics.junit import Case, problem_of
+    from ..engine.examples import findings_of
+
+    for outcome in ran.outcomes:
+        span = outcome.example.span
+        source = ran.compiled.sources[span.file]
+        problem = problem_of(list(findings_of(outcome)), ran.compiled.sources)
+        yield Case(outcome.example.title, source.name, source.name, source.position(span.start)[0], problem)
 
 
 def _accept(ran: Ran) -> None:

@@ -36,13 +36,12 @@ def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_by
     gathered = gather(source, read, max_bytes=max_bytes)
     gone = unread(gathered.findings, gathered.sources)
     ruleset, resolved = resolve(gathered.trees, gathered.sources, gone)
-    findings = [*gathered.findings, *resolved]
     if ruleset is None:
         # A header that did not parse has been reported; that it is missing is no news then.
-        return Compiled(None, None, in_order(gathered.findings or findings), gathered.sources)
+        return Compiled(None, None, in_order(gathered.findings or resolved), gathered.sources)
     trees = build_trees(ruleset)
-    findings += [*trees.findings, *check(ruleset)]
-    findings = [finding for finding in findings if not gone.explains(finding)]
+    meaning = [*resolved, *trees.findings, *check(ruleset)]
+    findings = [*gathered.findings, *(finding for finding in meaning if not gone.explains(finding))]
     findings = [*_not_allowed(findings, ruleset)]
     if has_errors(findings):
         return Compiled(None, ruleset, in_order(findings), gathered.sources)

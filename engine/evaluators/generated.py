@@ -30,7 +30,7 @@ from .generated_charges import put_charges, put_fees
 from .generated_facts import Frame, Slot, Values, fields_of
 from .generated_policies import put_rest
 from .generated_source import NotGenerated, Obstacle, Unquotable
-from .generated_support import Offered, add, best_one, need, take
+from .generated_support import Offered, add, best_one, need, spread, take
 from .rate import plan_on, rate
 from .situation import Situation
 
@@ -40,7 +40,7 @@ Key: TypeAlias = str | tuple[Value, ...]
 """A meter, or a meter and the values of the fields that the plan asks of it: `("storage", "eu")`."""
 
 _SUPPORT: Mapping[str, object] = MappingProxyType(
-    {"need": need, "take": take, "add": add, "best_one": best_one, "Offered": Offered}
+    {"need": need, "take": take, "add": add, "spread": spread, "best_one": best_one, "Offered": Offered}
 )
 
 # What the generator has read. A part of the plan that learns a new field falls back until the field is known here.

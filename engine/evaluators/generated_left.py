@@ -78,6 +78,9 @@ class Left(Protocol):
     def fall(self, targets: Lines, size: str, *, takes: bool) -> None:
         """Let the amount named `size` fall on lines, in proportion to their `base`."""
 
+    def spread(self, targets: Lines, size: str) -> None:
+        """Let what a bound adds or takes fall on lines; no more is taken than they have."""
+
 
 class Sums:
     """Lines that rules read together: what falls on them changes their sum by as much."""
@@ -114,6 +117,11 @@ class Sums:
         # What is added falls nowhere where no line has anything.
         name = self._source.name("e")
         self._source.put(f"{name} = {size} if {self.base(targets)} > 0 else 0")
+        self._fallen.append((frozenset(targets), name))
+
+    def spread(self, targets: Lines, size: str) -> None:
+        name, base = self._source.name("e"), self.base(targets)
+        self._source.put(f"{name} = ({size} if {size} > -{base} else -{base}) if {base} > 0 else 0")
         self._fallen.append((frozenset(targets), name))
 
     def _sum(self, targets: Lines, fallen: Sequence[tuple[frozenset[int], str]]) -> str:
@@ -166,6 +174,11 @@ class Singly:
             self._nonnegative = [sure and index not in targets for index, sure in enumerate(self._nonnegative)]
         now, base = self._listed(targets, self._now), self._listed(targets, self._base)
         self._source.put(f"if {size}: ({now}) = {'take' if takes else 'add'}({size}, ({base}), ({now}))")
+
+    def spread(self, targets: Lines, size: str) -> None:
+        if targets:
+            now = self._listed(targets, self._now)
+            self._source.put(f"if {size}: ({now}) = spread({size}, ({now}))")
 
     def _listed(self, lines: Sequence[int], names: Sequence[str]) -> str:
         return ", ".join(names[index] for index in lines) + ","

@@ -1,4 +1,4 @@
-"""The order of what comes after the lines as code: discounts, offers, penalties, bounds, taxes, the total, in integers of the money unit.
+"""What comes after the lines, in its order, as code: discounts, offers, penalties, bounds, taxes, the total.
 
 Where every later rule reads a policy's lines together or not at all, only sums matter, and none is allocated
 (`Sums`). Where a later rule reads a part of them, or where a line may be below zero, each line is followed (`Singly`).
@@ -195,7 +195,7 @@ def _put_bound(
     total.texts.append(gap)
     total.nonnegative = total.nonnegative and (low or not bound.lines)
     if matters:
-        left.fall(targets, gap, takes=False)
+        left.spread(targets, gap)
 
 
 def _put_taxes(frame: Frame, taxes: Sequence[Tax], lines: Sequence[PricedLine], left: Left, total: _Total) -> None:

@@ -45,6 +45,11 @@ def add(size: int, weights: Sequence[int], left: Sequence[int]) -> tuple[int, ..
     return tuple(amount + part for amount, part in zip(left, allocate(size, whole), strict=True))
 
 
+def spread(size: int, left: Sequence[int]) -> tuple[int, ...]:
+    """What lines have left when a bound falls on them; no more is taken than they have."""
+    return add(max(size, -sum(max(amount, 0) for amount in left)), left, left)
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A policy that may be the best one for lines: `numerator / denominator` money units, or that share of its lines.

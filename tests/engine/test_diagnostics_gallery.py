@@ -25,7 +25,7 @@ def is_of_the_compiler(path: Path) -> bool:
     return any(code.startswith("RB2") for code, _ in EXPECTED.findall(path.read_text("utf-8"))) or path.stem in WHOLE
 
 
-WHOLE = {"RB1105-far-years"}
+WHOLE = {"RB1105-far-years", "RB2001-unread-lines"}
 CASES = sorted(path for path in GALLERY.glob("*.rates") if is_of_the_compiler(path))
 
 

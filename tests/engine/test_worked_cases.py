@@ -55,7 +55,7 @@ def test_every_example_has_its_arithmetic_above_it(path: Path) -> None:
     assert [line for before, line in pairwise(lines) if line.startswith("example ") and before[:2] != "# "] == []
 
 
-@pytest.mark.parametrize(("path", "number"), _examples())
+@pytest.mark.parametrize(("path", "number"), list(_examples()))
 def test_an_example_comes_out(path: Path, number: int, assert_sound: Callable[[Statement], None]) -> None:
     found = compiled(path)
     assert found.program is not None and found.ruleset is not None

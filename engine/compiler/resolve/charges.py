@@ -53,7 +53,7 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
     if origin is None:
         return None
     keys = resolve_by(scope, node.by, origin.fields)
-    if keys is None:
+    if keys is None or not _time_fits(scope, node, origin):
         return None
     priced = Priced(origin.unit, origin.is_money, origin.words)
     mode = None if node.mode is None else MODES[node.mode]
@@ -169,6 +169,25 @@ def _of_meter(scope: Scope, name: syntax.Name, *, of_name: bool) -> Origin | Non
     unit = None if meter.unit == COUNT else meter.unit
     fields = {item.name: item for item in event.fields}
     return Origin(OfMeter(name.text), unit, _is_money(unit), fields, f"meter {name.text}")
+
+
+def _time_fits(scope: Scope, node: syntax.Charge, origin: Origin) -> bool:
+    """A level holds past the window in which an event set it, so that its windows cannot be told apart by events."""
+    match origin.source:
+        case OfMeter(name) if scope.meters[name].level is not None:
+            by_time = next((item for item in node.by if isinstance(item, syntax.Name) and item.text == "time"), None)
+        case _:
+            by_time = None
+    if by_time is None:
+        return True
+    scope.report(
+        "RB2109",
+        f"{origin.words} is a level, which holds across windows, so it has no price by time",
+        by_time,
+        "holds until the next event",
+        "leave `time` out",
+    )
+    return False
 
 
 def _is_money(unit: Unit | None) -> bool:

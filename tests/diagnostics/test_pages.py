@@ -1,0 +1,62 @@
+"""The pages of the codes: complete, true to what the compiler reports, and the same in docs/errors.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ratebook.diagnostics import CODES, Source
+from ratebook.diagnostics.pages import Page, page, pages, pages_markdown
+from ratebook.engine.compiler.compile import compile_ruleset
+
+ROOT = Path(__file__).parents[2]
+# What a text alone cannot show: sizes, hidden characters, encodings, files; and what nothing reports.
+WITHOUT_TEXT = {"RB1007", "RB1008", "RB1009", "RB1012", "RB1013", "RB1014", "RB2010"}
+UNREPORTED = {"RB1109", "RB2110", "RB2305"}
+WITHOUT_GOOD = {"RB2009", "RB2011", "RB2012", "RB2502"}  # the way out is to take something away
+PAGES = list(pages().values())
+
+
+def codes_of(item: Page, text: str) -> set[str]:
+    result = compile_ruleset(Source("page.rates", f"{item.given}\n{text}" if item.given else text))
+    return {finding.code for finding in result.findings}
+
+
+def test_every_code_has_a_page() -> None:
+    assert list(pages()) == list(CODES)
+    for code in CODES:
+        text = page(code)
+        assert text.startswith(code)
+        assert CODES[code].title in text and "Way out: " in text
+        assert all(len(line) <= 100 or line.startswith("    ") for line in text.splitlines())
+
+
+def test_every_page_says_what_it_means_and_a_way_out() -> None:
+    for item in PAGES:
+        for text in (item.meaning, item.way_out):
+            assert text.endswith(".") and text[0] in text[0].upper() + "`", item.code.code
+
+
+def test_codes_about_texts_show_a_bad_and_a_good_one() -> None:
+    shown = {item.code.code for item in PAGES if item.bad}
+    assert {code for code in CODES if code.startswith(("RB1", "RB2"))} - shown == WITHOUT_TEXT | UNREPORTED
+    assert {item.code.code for item in PAGES if item.bad and not item.good} == WITHOUT_GOOD
+
+
+def test_codes_about_rows_show_a_bad_and_a_good_row() -> None:
+    assert all(item.bad_row and item.good_row for item in PAGES if item.code.code.startswith("RB3"))
+
+
+@pytest.mark.parametrize("item", [item for item in PAGES if item.bad], ids=lambda item: item.code.code)
+def test_the_bad_example_reports_its_code_and_nothing_else(item: Page) -> None:
+    assert codes_of(item, item.bad) == {item.code.code}
+
+
+@pytest.mark.parametrize("item", [item for item in PAGES if item.good], ids=lambda item: item.code.code)
+def test_the_good_example_reports_nothing(item: Page) -> None:
+    assert codes_of(item, item.good) == set()
+
+
+def test_the_document_is_what_the_pages_say() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == pages_markdown()
