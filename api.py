@@ -182,7 +182,7 @@ def explain(ruleset: Ruleset, statement: Statement, *, line: str | None = None, 
 def _period(text: str) -> DateRange:
     found = parse_period(text)
     if found is None:
-        hint = "write a year, a month or a day: 2026, 2026-03 or 2026-03-01"
+        hint = "write 2026, 2026-Q2, 2026-03, 2026-03-01, or the first and the last as 2026-04..2026-06"
         raise RatebookError([Diagnostic("RB9003", f"“{text}” is no period", hints=(hint,))])
     return found
 

@@ -52,9 +52,13 @@ def explain_command(
         if form == "json":
             click.echo(explain_json(statement, rated.sources, line=line, turning_points=points))
         elif form == "html":
-            click.echo(explain_html(statement, rated.sources, line=line, turning_points=points, language=language))
+            click.echo(
+                explain_html(statement, rated.sources, line=line, turning_points=points, language=language), nl=False
+            )
         else:
-            click.echo(explain_text(statement, rated.sources, line=line, turning_points=points, language=language))
+            click.echo(
+                explain_text(statement, rated.sources, line=line, turning_points=points, language=language), nl=False
+            )
 
 
 def _is_not_applied(statement: Statement, line: str) -> bool:

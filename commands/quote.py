@@ -56,7 +56,7 @@ def quote_command(
     try:
         statement = api.quote(prices, plan, rows, account, period_text or _today(program, plan))
         if explained:
-            click.echo(api.explain(prices, statement))
+            click.echo(api.explain(prices, statement), nl=False)
         else:
             write_statements([statement], StatementFormat.TABLE)
     except api.RatebookError as error:

@@ -46,7 +46,13 @@ def input_options(function: F) -> F:
         click.option(
             "--accounts", required=True, metavar="FILE", help="JSON Lines, JSON, CSV or Parquet: account, plan, start."
         ),
-        click.option("--period", "period_text", required=True, metavar="P", help="2026, 2026-03 or 2026-03-01."),
+        click.option(
+            "--period",
+            "period_text",
+            required=True,
+            metavar="P",
+            help="2026, 2026-Q2, 2026-03, 2026-03-01 or FIRST..LAST.",
+        ),
         click.option("--account", "account", metavar="ID", help="Only this account."),
         click.option("--rejects", metavar="FILE", help="Write rows with mistakes to this file (CSV or .jsonl)."),
         click.option("--skip-bad-rows", is_flag=True, help="Go on without rows that have mistakes; they are counted."),
@@ -78,7 +84,6 @@ class Rated:
     period: DateRange
     statements: tuple[Statement, ...]
     usage: UsageIntake
-    accounts: AccountsIntake
     outside: int
     notes: tuple[str, ...] = field(default=())
 
@@ -114,7 +119,7 @@ def parsed_period(text: str) -> DateRange:
 
     found = parse_period(text)
     if found is None:
-        hint = "write a year, a month or a day: 2026, 2026-03 or 2026-03-01"
+        hint = "write 2026, 2026-Q2, 2026-03, 2026-03-01, or the first and the last as 2026-04..2026-06"
         stop([Diagnostic("RB9003", f"“{text}” is no period", hints=(hint,), place="--period")])
         raise AssertionError
     return found
@@ -127,23 +132,32 @@ def rate_inputs(inputs: Inputs) -> Rated:
     program, sources = load_program(inputs.ruleset)
     period = parsed_period(inputs.period_text)
     accounts = read_accounts(inputs.accounts, program.schema)
+    # Usage of an account whose own row is wrong is no mistake of its own, unless the run goes on without that row.
+    known = accounts.accounts if inputs.skip_bad_rows else accounts.named
     with progress("reading usage", "rows") as report:
-        usage = read_usage(inputs.usage, program.schema, known_accounts=accounts.accounts, on_progress=report)
+        usage = read_usage(inputs.usage, program.schema, known_accounts=known, on_progress=report)
     _check_rows(inputs, accounts, usage)
     subscriptions = _chosen(inputs, accounts)
     statements, refusals, outside = _rate_all(program, subscriptions, usage, period)
     if refusals:
         stop(refusals)
+    idle = _idle(subscriptions, statements)
+    notes = _reach_notes(program, subscriptions, usage, period)
     return Rated(
         program,
         sources,
         period,
         statements,
         usage,
-        accounts,
         outside,
-        _reach_notes(program, subscriptions, usage, period),
+        (*notes, *([f"{number_of(idle, 'subscription')} without a billing period that begins in it"] if idle else [])),
     )
+
+
+def _idle(subscriptions: Sequence[Subscription], statements: Sequence[Statement]) -> int:
+    """How many subscriptions have no statement: over, not begun, or billed by longer periods."""
+    billed = {(statement.account, statement.plan) for statement in statements}
+    return sum((item.account, item.plan) not in billed for item in subscriptions)
 
 
 def _check_rows(inputs: Inputs, accounts: AccountsIntake, usage: UsageIntake) -> None:

@@ -51,7 +51,6 @@ CODES = _table(
     Code("RB1106", "time that does not exist"),
     Code("RB1107", "table row with too many or too few cells"),
     Code("RB1108", "table without a header or without rows"),
-    Code("RB1109", "declaration before the ruleset's first line"),
     Code("RB1110", "value that needs quotes"),
     Code("RB1111", "comparison with the wrong sign"),
     Code("RB1112", "line that does not belong in this block"),
@@ -83,7 +82,6 @@ CODES = _table(
     Code("RB2107", "band width that is not a multiple of its block"),
     Code("RB2108", "value of the wrong type"),
     Code("RB2109", "aggregation that does not fit"),
-    Code("RB2110", "rate too small for the rounding unit", warning=True),
     # RB22xx: bands, tables, lines
     Code("RB2201", "bands that do not rise"),
     Code("RB2202", "no band for large quantities"),
@@ -102,7 +100,6 @@ CODES = _table(
     Code("RB2302", "gap between versions", warning=True),
     Code("RB2303", "end before the beginning"),
     Code("RB2304", "price change inside a billing period"),
-    Code("RB2305", "missing start date", warning=True),
     # RB24xx: policies
     Code("RB2401", "policies that can hold together without a rule"),
     Code("RB2402", "discounts that can take more than everything"),
@@ -148,7 +145,6 @@ CODES = _table(
     Code("RB3107", "missing account attribute"),
     Code("RB3108", "end before start"),
     Code("RB3109", "card with a wrong balance or date"),
-    Code("RB3110", "accounts file that cannot be read"),
     # RB40xx: rating
     Code("RB4001", "attribute that a rule needs is missing"),
     Code("RB4002", "usage that the price list refuses"),

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from ..diagnostics import Diagnostic, Source
 from .compiler.model import Example, Expected, ExpectedError
-from .evaluators.account import rate_account
+from .evaluators.account import no_period, rate_account
 from .period import DateRange
 from .plan import Program
 from .statement import Line, LineKind, Statement
@@ -61,9 +61,7 @@ def _rated(
 ) -> Statement | Diagnostic:
     for result in rate_account(program, [subscription], usage, within):
         return result
-    return Diagnostic(
-        "RB4007", f"plan {subscription.plan} bills no period that begins in {within.start} to {within.end}"
-    )
+    return no_period(subscription, within)
 
 
 def _compare_refusal(example: Example, refusal: Diagnostic) -> Iterator[Mismatch]:
@@ -133,7 +131,7 @@ def findings_of(outcome: Outcome) -> Iterator[Diagnostic]:
             f"in “{example.title}”, {mismatch.message}",
             mismatch.expected.span,
             "expected here",
-            hints=("mend the price, or the expectation", "`ratebook explain` shows how an amount comes about"),
+            hints=("mend the price, or the expectation", "`ratebook quote --explain` shows how an amount comes about"),
         )
 
 

@@ -143,10 +143,19 @@ class DateRange:
 
 
 _PERIOD: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
 
 
 def parse_period(text: str) -> DateRange | None:
-    """`2026`, `2026-03` or `2026-03-01` as its days, or None for anything else."""
+    """`2026`, `2026-Q2`, `2026-03` or `2026-03-01` as its days, `A..B` for all from A through B; None for others."""
+    first, dots, last = text.partition("..")
+    if dots:
+        low, high = parse_period(first), parse_period(last)
+        return None if low is None or high is None or high.end <= low.start else DateRange(low.start, high.end)
+    quarter = _QUARTER.fullmatch(text)
+    if quarter is not None and quarter[1] != "0000":
+        begins = date(int(quarter[1]), 3 * int(quarter[2]) - 2, 1)
+        return DateRange(begins, add_months(begins, 3)) if begins < date(9999, 10, 1) else None
     found = _PERIOD.fullmatch(text)
     if found is None:
         return None

@@ -60,6 +60,7 @@ class _Code:
     end: int
     column: int
     broken: bool
+    line_start: int
 
 
 def lay_out(source: Source) -> Layout:
@@ -87,7 +88,7 @@ def lay_out(source: Source) -> Layout:
         if content:
             begin = len(stripped) - len(content)
             place = offset + begin, offset + len(stripped), _column(raw[:begin])
-            codes.append(_Code(*place, broken=number in broken))
+            codes.append(_Code(*place, broken=number in broken, line_start=offset))
         offset += len(raw) + 1
     text = "\n".join(pieces).replace("\t", " ").replace("\r", " ").replace("\ufeff", " ")
     _names_that_deceive(source, text, codes, found)
@@ -228,7 +229,7 @@ def _declarations(source: Source, codes: list[_Code], found: list[Diagnostic]) -
 
 
 def _indented_without_block(file: str, code: _Code) -> Diagnostic:
-    indentation = Span(file, code.start - code.column, code.start)
+    indentation = Span(file, code.line_start, code.start)
     return Diagnostic(
         "RB1003",
         "this line is indented, but no line above it opens a block",
@@ -244,7 +245,7 @@ def _between_blocks(file: str, code: _Code, column: int) -> Diagnostic:
         f"this line is indented by {code.column} spaces, which fits no block above it",
         Span(file, code.start, code.end),
         hints=(f"indent it by {column} spaces to go on with the block above",),
-        edits=(Edit(Span(file, code.start - code.column, code.start), " " * column),),
+        edits=(Edit(Span(file, code.line_start, code.start), " " * column),),
     )
 
 

@@ -41,6 +41,8 @@ class AccountsIntake:
     rejects: tuple[Reject, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
     read: int = 0
+    named: frozenset[str] = frozenset()
+    """The names of all accounts, those of rejected rows included."""
 
     @property
     def rejected(self) -> int:
@@ -87,6 +89,7 @@ class _Reading:
         self._found: list[tuple[Subscription, InputFile, int]] = []
         self._ignored: set[tuple[str, str]] = set()
         self._read = 0
+        self._named: set[str] = set()
 
     def take_file(self, file: InputFile, source: RowSource) -> None:
         """Read the rows of a file, or reject all of them where its columns make each one wrong."""
@@ -107,6 +110,8 @@ class _Reading:
 
     def _subscription(self, row: RawRow, refuse: _Refuse) -> Subscription | None:
         account = _required(row, "account", text, refuse)
+        if account is not None:
+            self._named.add(account)
         plan = _required(row, "plan", text, refuse)
         start = _required(row, "start", _day, refuse)
         end = None if row.get("end") in _ABSENT else _required(row, "end", _day, refuse)
@@ -178,7 +183,8 @@ class _Reading:
                 continue
             kept.append(subscription)
             before = (subscription, file, row)
-        return AccountsIntake(tuple(kept), tuple(self._rejects), tuple(self.findings), self._read)
+        named = frozenset(self._named)
+        return AccountsIntake(tuple(kept), tuple(self._rejects), tuple(self.findings), self._read, named)
 
 
 def _required(row: RawRow, column: str, convert: Callable[[object], T | Refusal], refuse: _Refuse) -> T | None:

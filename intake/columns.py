@@ -58,7 +58,7 @@ def read_fields(row: RawRow, plans: tuple[FieldPlan, ...], owner: str) -> tuple[
 
 def missing(column: str, owner: str) -> Refusal:
     """The refusal of a row in which something required is absent."""
-    return Refusal("RB3002", "it is missing", f"give every row of {owner} a `{column}`")
+    return Refusal("RB3002", "it is missing", f"give every row of {owner} its `{column}`")
 
 
 def data_beside_columns(row: RawRow, data: RawRow) -> tuple[RawRow, list[str]]:

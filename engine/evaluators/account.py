@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from ...diagnostics import Diagnostic
 from ..period import DateRange
@@ -15,6 +15,18 @@ from ..plan import Program
 from ..statement import LineKind, Statement
 from ..usage import AccountUsage, CardHolding, Subscription
 from .rate import billing_periods_of, rate
+
+
+def no_period(subscription: Subscription, within: DateRange) -> Diagnostic:
+    """The finding that no billing period of a subscription begins in a range."""
+    last = within.end - timedelta(days=1)
+    return Diagnostic(
+        "RB4007",
+        f"no billing period of {subscription.plan} begins in {within.start} to {last}",
+        hints=("ask for the period in which one begins",),
+        place=f"account {subscription.account}",
+    )
+
 
 CardKey = tuple[str, date, int]
 """A card of an account: its name, when it was bought, and which of several alike it is."""

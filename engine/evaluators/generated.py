@@ -227,25 +227,40 @@ class Quoter:
             return None
         found: list[Value | int | None] = []
         unread = len(quantities)
-        for slot in self._generated[0]:
-            if slot.attribute:
-                value = attributes.get(slot.attribute)
-                if value is None or slot.scale == 1:
-                    found.append(value)
-                    continue
-                assert isinstance(value, Decimal | int), "a number is a decimal"
-                whole = _scaled(value, slot.scale)
-            else:
-                quantity = quantities.get((slot.meter, *slot.key) if slot.key else slot.meter)
-                if quantity is None:
-                    found.append(None if slot.absent else 0)
-                    continue
-                unread -= 1
-                whole = _scaled(quantity, slot.scale)
+        for key, scale, absent in self._meters:
+            quantity = quantities.get(key)
+            if quantity is None:
+                found.append(absent)
+                continue
+            unread -= 1
+            whole = _scaled(quantity, scale)
+            if whole is None:
+                return None
+            found.append(whole)
+        for name, scale in self._attributes:
+            value = attributes.get(name)
+            if value is None or not scale:
+                found.append(value)
+                continue
+            assert isinstance(value, Decimal | int), "a number is a decimal"
+            whole = _scaled(value, scale)
             if whole is None:
                 return None
             found.append(whole)
         return None if unread else found
+
+    @cached_property
+    def _meters(self) -> list[tuple[Key, int, int | None]]:
+        """The key and scale of each quantity, and what stands where there is none."""
+        return [
+            ((slot.meter, *slot.key) if slot.key else slot.meter, slot.scale, None if slot.absent else 0)
+            for slot in self.slots
+            if slot.meter
+        ]
+
+    @cached_property
+    def _attributes(self) -> list[tuple[str, int]]:
+        return [(slot.attribute, slot.scale) for slot in self.slots if slot.attribute]
 
     def interpreted(
         self,

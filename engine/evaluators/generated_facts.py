@@ -54,15 +54,15 @@ MAX_KEYS = 256
 class Slot:
     """A positional argument: a quantity of `meter` for the field values `key`, times `scale`; or an attribute.
 
-    Numbers and money are integers, `scale` to one of the unit; other attributes are as they are. `absent` says that no
-    usage (None) is not the same as zero usage.
+    Numbers and money are integers, `scale` to one of the unit; other attributes, with scale 0, are as they are.
+    `absent` says that no usage (None) is not the same as zero usage.
     """
 
     argument: str
     meter: str = ""
     key: Values = ()
     attribute: str = ""
-    scale: int = 1
+    scale: int = 0
     absent: bool = False
 
 
@@ -183,7 +183,7 @@ class Frame:
         """The argument of an attribute, which may be None."""
         if name not in self._attributes:
             declared = self.program.schema.attributes[name]
-            scale = 10**self._decimals if declared.kind in (FieldKind.NUMBER, FieldKind.MONEY) else 1
+            scale = 10**self._decimals if declared.kind in (FieldKind.NUMBER, FieldKind.MONEY) else 0
             number = list(self.program.schema.attributes).index(name)
             self._attributes[name] = Slot(f"a{number}", attribute=name, scale=scale)
         return self._attributes[name].argument

@@ -50,10 +50,9 @@ def rate(
 def billing_periods_of(
     program: Program, subscription: Subscription, within: DateRange
 ) -> Iterator[DateRange | Diagnostic]:
-    """The billing periods that a subscription is rated for when `within` is asked for.
+    """The whole billing periods that a subscription is rated for when `within` is asked for.
 
-    They are those that begin inside it, or with the subscription inside it. A range that is only a part of a billing
-    period gives a finding.
+    They are those that begin inside it, or in which the subscription begins inside it; there may be none.
     """
     day = max(within.start, subscription.start)
     end = within.end if subscription.end is None else min(within.end, subscription.end)
@@ -63,18 +62,9 @@ def billing_periods_of(
             yield _no_version(program, subscription, day)
             return
         period = billing_period(plan.billing, day, subscription.start)
-        if day == within.start and (period.start < within.start or (period.end > within.end)):
-            if _is_part(period, within):
-                yield _part_of_period(subscription, plan, within, period)
-                return
-            day = period.end
-            continue
-        yield period
+        if within.contains(max(period.start, subscription.start)):
+            yield period
         day = period.end
-
-
-def _is_part(period: DateRange, within: DateRange) -> bool:
-    return period.start <= within.start and within.end <= period.end and period != within
 
 
 def _no_version(program: Program, subscription: Subscription, day: date) -> Diagnostic:
@@ -91,16 +81,6 @@ def _no_version(program: Program, subscription: Subscription, day: date) -> Diag
 def _dates(plan: Plan) -> str:
     start = "always" if plan.start is None else f"from {plan.start}"
     return start if plan.end is None else f"{start} before {plan.end}"
-
-
-def _part_of_period(subscription: Subscription, plan: Plan, within: DateRange, period: DateRange) -> Diagnostic:
-    return Diagnostic(
-        "RB4007",
-        f"plan {plan.name} has no billing period that begins and ends inside {within.start} to {within.end}: "
-        f"its period is {period.start} to {period.end}",
-        hints=("ask for a period that contains the whole billing period",),
-        place=f"account {subscription.account}",
-    )
 
 
 def _situation(program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange) -> Situation:

@@ -65,6 +65,8 @@ def _no_block_here(case: Case) -> Slip | None:
     if case.token.kind != "_INDENT":
         return None
     parent = case.index
+    if parent + 1 >= len(case.lines):
+        return None
     end = block_end(case.lines, parent)
     below = case.lines[parent + 1]
     finding = Diagnostic(

@@ -27,10 +27,12 @@ def _open_end(case: Case) -> Slip | None:
 
 
 def _plain(value: Fraction) -> str:
+    """The decimal text of a number that was written as one, so that it terminates."""
     places = 0
     while value * 10**places % 1:
         places += 1
-    return f"{value:.{places}f}" if places else str(value)
+    digits = str(int(value * 10**places)).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
 def _percent_as_number(case: Case) -> Slip | None:

@@ -557,6 +557,9 @@ def test_finer_quantities_go_to_the_interpreter() -> None:
     quote = small("plan small from 2026-01-01:\n  charge units: at $0.03 each\n")
     assert quote.arguments({"units": Fraction(1, 3)}, {}) is None
     assert quote({"units": Fraction(1, 3)}) == Quoted(1, 1)
+    coarse = "plan small from 2026-01-01:\n  charge seats of account.seats: at $0.03 each\n"
+    assert check(small(coarse, decimals=0), {}, {"seats": Decimal(7)})
+    assert not check(small(coarse, decimals=0), {}, {"seats": Decimal("7.5")})
     assert check(small("plan small from 2026-01-01:\n  charge units: at $0.03 each\n", decimals=0), {"units": 3}, {})
 
 

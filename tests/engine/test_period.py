@@ -270,3 +270,11 @@ def test_a_term_stands_on_one_statement(
 def test_a_step_is_some_months_or_some_days(months: int, days: int) -> None:
     with pytest.raises(ValueError, match="some months or some days"):
         Every(months=months, days=days)
+
+
+def test_quarters_and_spans_of_periods() -> None:
+    assert parse_period("2026-Q2") == DateRange(date(2026, 4, 1), date(2026, 7, 1))
+    assert parse_period("2026-03..2026-05") == DateRange(date(2026, 3, 1), date(2026, 6, 1))
+    assert parse_period("2026-03-15..2026-04-14") == DateRange(date(2026, 3, 15), date(2026, 4, 15))
+    for wrong in ("2026-Q5", "0000-Q1", "2026-05..2026-03", "2026..", "..2026", "2026...2027"):
+        assert parse_period(wrong) is None
