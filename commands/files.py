@@ -23,13 +23,13 @@ class Found:
 
 
 def find_rulesets(paths: Sequence[str]) -> Found:
-    """The files of PATH…; of folders every `.rates` file below them. Each once, in order."""
+    """The files of PATH…; of folders every `.rates` file below them, hidden folders left out. Each once, in order."""
     files: dict[Path, None] = {}
     findings: list[Diagnostic] = []
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            below = sorted(item for item in path.rglob(f"*{SUFFIX}") if item.is_file())
+            below = sorted(item for item in path.rglob(f"*{SUFFIX}") if item.is_file() and not _hidden(item, path))
             if not below:
                 hint = f"write a ruleset into a file that ends in {SUFFIX}, or begin with `ratebook init`"
                 findings.append(
@@ -39,6 +39,11 @@ def find_rulesets(paths: Sequence[str]) -> Found:
         else:
             files[path] = None
     return Found(tuple(files), tuple(findings))
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    """Whether a file lies in a hidden folder below another, as those of an environment in `.venv` do."""
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def find_one(text: str) -> Path | Diagnostic:

@@ -41,7 +41,10 @@ def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_by
         return Compiled(None, None, in_order(gathered.findings or resolved), gathered.sources)
     trees = build_trees(ruleset)
     meaning = [*resolved, *trees.findings, *check(ruleset)]
-    findings = [*gathered.findings, *(finding for finding in meaning if not gone.explains(finding))]
+    # The grammar has said it where both stumble over the same words.
+    said = {(finding.code, finding.span) for finding in gathered.findings}
+    meaning = [item for item in meaning if (item.code, item.span) not in said and not gone.explains(item)]
+    findings = [*gathered.findings, *meaning]
     findings = [*_not_allowed(findings, ruleset)]
     if has_errors(findings):
         return Compiled(None, ruleset, in_order(findings), gathered.sources)

@@ -120,7 +120,7 @@ def test_rulesets_agree(path: Path) -> None:
             if quote.obstacle is not None:
                 assert quote.interpreted({}) == quote({})
                 continue
-            for quantities, attributes in situations(result.program, quote, draw, 40):
+            for quantities, attributes in situations(result.program, quote, draw, 12):
                 check(quote, quantities, attributes)
 
 

@@ -208,7 +208,9 @@ def periods(program: Program, plan: str, within: DateRange, start: date, end: da
         ("weekly", MARCH, date(2026, 3, 28), None, ["2026-03-23 2026-03-30", "2026-03-30 2026-04-06"]),
         ("anniversary", MARCH, date(2026, 1, 31), None, ["2026-03-31 2026-04-30"]),
         ("anniversary", APRIL, date(2026, 1, 31), None, ["2026-04-30 2026-05-31"]),
-        ("used", DateRange(date(2026, 3, 5), date(2026, 3, 6)), date(2026, 1, 1), None, ["RB4007"]),
+        ("used", DateRange(date(2026, 3, 5), date(2026, 3, 6)), date(2026, 1, 1), None, []),
+        ("used", DateRange(date(2026, 3, 5), date(2026, 3, 6)), date(2026, 3, 5), None, ["2026-03-01 2026-04-01"]),
+        ("used", DateRange(date(2026, 3, 1), date(2026, 3, 2)), date(2026, 1, 1), None, ["2026-03-01 2026-04-01"]),
         ("used", DateRange(date(2025, 12, 1), date(2026, 1, 1)), date(2025, 12, 1), None, ["RB4004"]),
     ],
 )
