@@ -20,6 +20,8 @@ install() {
   if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".${1:+[$1]}"
+    # Compiled once here, for an editable install compiles at every start where nothing may be written later.
+    "$environment/bin/python" -m compileall -q -x "\.venv|\.typecheck|tests|build" . >/dev/null || true
     printf '%s' "$wanted" >"$stamp"
   fi
 }
