@@ -48,6 +48,8 @@ class _RecordType(type):
     """Reads the annotations of a class into fields and slots."""
 
     _put: dict[str, Callable[[Any, Any], None]]
+    _checks: bool
+    __post_init__: Callable[[Any], None]
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _RecordType:
         inherited = [base for base in bases if isinstance(base, _RecordType)]
@@ -82,6 +84,7 @@ class _RecordType(type):
         made = super().__new__(mcs, name, bases, namespace)
         # The slots' own setters: quicker than `object.__setattr__`, and past the refusal of this class's.
         made._put = {key: getattr(made, key).__set__ for key in names}
+        made._checks = bool(inherited) and made.__post_init__ is not Record.__post_init__
         return made
 
 
@@ -119,6 +122,7 @@ class Record(metaclass=_RecordType):
     _defaults: ClassVar[dict[str, Any]]
     _factories: ClassVar[dict[str, Any]]
     _keyword_only: ClassVar[frozenset[str]]
+    _checks: ClassVar[bool]
     __dataclass_fields__: ClassVar[Any] = _LazyFields()
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -134,6 +138,11 @@ class Record(metaclass=_RecordType):
             put[name](self, value)
         if len(values) + len(named) != len(self._names):
             self._fill({*positional[: len(values)], *named})
+        if self._checks:
+            self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """What a class says here is checked when an instance is made, as in a dataclass."""
 
     def _fill(self, given: set[str]) -> None:
         for name in self._names:
