@@ -2,6 +2,8 @@
 
 `Program` is the whole, `Plan` one version of one billing plan. Prices are schedules over integers; names are settled;
 nothing here needs the ruleset's text. `verify()` states what must be true of a program, a sentence each.
+
+The module is long because the operations are a closed set that is read as one page, with what must be true of them.
 """
 
 from __future__ import annotations

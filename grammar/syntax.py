@@ -3,6 +3,8 @@
 Nodes say what was written and where; they know no prices, no units and no names of others. Numbers keep the digits as
 written (without thousands commas), so that formatting gives them back. Spans don't take part in equality: two texts
 with one meaning and another layout have equal trees.
+
+The module is long because the forms of the language are a closed set that is read as one page.
 """
 
 from __future__ import annotations

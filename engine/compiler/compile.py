@@ -10,7 +10,7 @@ from ...diagnostics import CODES, Diagnostic, Severity, Source, has_errors, in_o
 from ..holiday import library_version
 from ..plan import Program, verify
 from ..window import Difference, Holidays, Intersection, Union, Window
-from .check import check
+from .checks import check
 from .imports import Gathered, Reader, gather
 from .lower import build_trees, lower
 from .model import Ruleset

@@ -16,13 +16,16 @@ from ...plan import Combination, PolicyKind
 from ...usage import FactSchema, MeterSchema
 from ..model import Allow, Plan, Price, Ruleset
 from ..unread import Unread
+from .cards import resolve_card
+from .contracts import Contracts
 from .examples import resolve_example, resolve_promise
 from .facts import NO_CURRENCY, resolve_account, resolve_event, resolve_header, resolve_unit
 from .meters import COUNT, resolve_meter
-from .plans import Contracts, resolve_plans
-from .policies import COMBINATIONS, KINDS, resolve_card, resolve_policies, resolve_taxes
+from .plans import resolve_plans
+from .policies import COMBINATIONS, KINDS, resolve_policies
 from .prices import Priced, resolve_rate
 from .scope import RESERVED_LINES, Scope, circle, round_about
+from .taxes import resolve_taxes
 from .windows import resolve_windows
 
 T = TypeVar("T", bound=syntax.Node)

@@ -12,8 +12,8 @@ from ....grammar import syntax
 from ... import condition as conditions
 from ...condition import Condition, Operand
 from ...usage import FieldKind, FieldSchema
-from .facts import field_value, quantity_in, type_words
 from .scope import Scope, near_names
+from .values import field_value, quantity_in, type_words
 
 COMPARISONS = {
     syntax.Comparison.IS: conditions.Comparison.IS,

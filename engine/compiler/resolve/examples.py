@@ -23,9 +23,9 @@ from ..model import (
     Plan,
     Promise,
 )
-from .facts import field_value, quantity_in, type_words
 from .meters import COUNT
 from .scope import Scope
+from .values import field_value, quantity_in, type_words
 
 ACCOUNT = "example"
 

@@ -12,8 +12,8 @@ from ...plan import Aggregation, ByDay, Interval, LevelKind, Meter, QuantityRoun
 from ...quantity import NUMBER, TIME, Unit, convert, convertible, per_interval, product
 from ...usage import EventSchema, FieldKind, FieldSchema
 from .conditions import event_subject, resolve_condition
-from .facts import quantity_in, type_words
 from .scope import ROUNDINGS, Scope
+from .values import quantity_in, type_words
 
 COUNT = Unit("", NUMBER, Fraction(1))
 _OF_LEVELS = {

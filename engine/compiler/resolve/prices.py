@@ -13,8 +13,8 @@ from ...quantity import Unit, binary_and_decimal_mixed, convert, convertible
 from ...schedule import DependsOn, Mode
 from ...usage import FieldKind
 from ..model import Band, Price
-from .facts import quantity_in, type_words
 from .scope import Scope
+from .values import quantity_in, type_words
 
 MODES = {
     syntax.BandMode.GRADUATED: Mode.GRADUATED,

@@ -15,9 +15,9 @@ from ...plan import Bound, Column, ColumnKind
 from ...schedule import Mode
 from ...usage import FieldKind, FieldSchema
 from ..model import Band, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows, Price, Row
-from .facts import field_value, quantity_in, type_words
 from .prices import Priced, resolve_bands, resolve_price
 from .scope import Scope, because, citation, near_names
+from .values import field_value, quantity_in, type_words
 
 
 @dataclass(frozen=True, slots=True)
