@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 from ..money import decimal_text
+from ..records import Record
 from .condition import Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Record):
     """The row at which a path through the tree ends."""
 
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class RangeCase:
+class RangeCase(Record):
     """One range of a column: `[low, high)` or with its ends as said; None is open."""
 
     low: Fraction | date | None
@@ -36,8 +35,7 @@ class RangeCase:
     tree: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Record):
     """The choice at one column; `otherwise` takes what nothing else here names.
 
     `ranges` are disjoint and rising; `prefixes` maps each prefix to its tree, the longest one wins; `windows` are

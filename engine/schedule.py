@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 
+from ..records import Record
+
 
 class Mode(enum.Enum):
     """How bands are read; a price without bands is a graduated one with a single band."""
@@ -21,8 +23,7 @@ class Mode(enum.Enum):
     STAIRSTEP = "stairstep"
 
 
-@dataclass(frozen=True, slots=True)
-class DependsOn:
+class DependsOn(Record):
     """What a width is multiplied by: days of the period, a metered quantity, or an attribute. One of the three."""
 
     days: Fraction | None = None
@@ -32,8 +33,7 @@ class DependsOn:
     """The width is for so many of it: `first 200 kWh per 2 kW of demand`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Record):
     """One band.
 
     `upper` is the bound above which the next band begins, None for the last. `rate` is money per integer of quantity,
@@ -54,8 +54,7 @@ class Band:
     once_text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Record):
     """The price of one row: bands in rising order, the last of them open."""
 
     mode: Mode

@@ -9,6 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from ..money import MoneyUnit
+from ..records import Record
 from .derivation import Place, Step
 from .period import Period
 
@@ -29,8 +30,7 @@ class LineKind(enum.Enum):
     PREPAID = "prepaid"
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(Record):
     """What a thing is called: by default, and per language code."""
 
     default: str
@@ -41,6 +41,9 @@ class Labels:
         if language is None:
             return self.default
         return self.by_language.get(language) or self.by_language.get(language.split("_")[0], self.default)
+
+
+NO_LABELS = Labels("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,7 @@ class Line:
         return self.kind not in (LineKind.PREPAID, LineKind.INCLUDED_TAX)
 
 
-@dataclass(frozen=True, slots=True)
-class NotApplied:
+class NotApplied(Record):
     """A policy, bound or tax that the plan has and that did nothing here, and why, in business words."""
 
     id: str
@@ -86,8 +88,7 @@ class NotApplied:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class TurningPoint:
+class TurningPoint(Record):
     """A quantity at which the price changes its manner: "above 655.56 GB the minimum no longer adds anything"."""
 
     meter: str
@@ -115,6 +116,6 @@ class Statement:
     not_applied: tuple[NotApplied, ...]
     total: int
     due: int
-    ruleset_labels: Labels = Labels("")
+    ruleset_labels: Labels = NO_LABELS
     covered: Period | None = None
     """The part of the period that the subscription covers: usage in it is on this statement."""

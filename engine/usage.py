@@ -15,6 +15,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeAlias
 
+from ..records import Record
 from .quantity import Unit, UnitTable
 
 Value: TypeAlias = Decimal | str | date | bool
@@ -34,8 +35,7 @@ class FieldKind(enum.Enum):
     ONE_OF = "one of"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSchema:
+class FieldSchema(Record):
     """A declared field: `values` are the words of `one of`; a field that is not `required` may have a `default`."""
 
     name: str
@@ -46,8 +46,7 @@ class FieldSchema:
     default: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventSchema:
+class EventSchema(Record):
     """A declared event; `lasting` names the field that holds its length."""
 
     name: str
@@ -55,8 +54,7 @@ class EventSchema:
     lasting: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MeterSchema:
+class MeterSchema(Record):
     """A meter as rows of metered quantities see it: its unit and the fields that charges ask of it."""
 
     name: str
@@ -64,8 +62,7 @@ class MeterSchema:
     fields: tuple[FieldSchema, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FactSchema:
+class FactSchema(Record):
     """What a ruleset declares of the rows that it can rate."""
 
     currency: str
@@ -107,8 +104,7 @@ class MeteredQuantity:
     """The name of a window that the quantity was used in, where no time is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardHolding:
+class CardHolding(Record):
     """A prepaid card of an account; `left` in money, None for its whole worth."""
 
     card: str
@@ -116,8 +112,7 @@ class CardHolding:
     left: Fraction | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Record):
     """An account on a plan or contract: it covers its start day and not its end day."""
 
     account: str
@@ -128,8 +123,7 @@ class Subscription:
     cards: tuple[CardHolding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AccountUsage:
+class AccountUsage(Record):
     """All usage of one account, in no particular order."""
 
     events: tuple[UsageEvent, ...] = ()
