@@ -140,7 +140,7 @@ class Readings:
             for key, row in rows.items()
             if key in given or has_usage(meter, samples[key], situation.covered)
         ]
-        return sorted(found, key=lambda group: (group.row, _declared_order(charge, group.key)))
+        return sorted(found, key=lambda group: (group.row, declared_order(charge, group.key)))
 
     def row_of(self, charge: Charge, fields: object, in_window: Callable[[str], bool]) -> tuple[int, Key]:
         """The row and key for the `by` values of an event or quantity. Raises `Refused` where no row has a price."""
@@ -273,7 +273,7 @@ class Readings:
         )
 
 
-def _declared_order(charge: Charge, key: Key) -> tuple[tuple[int, str], ...]:
+def declared_order(charge: Charge, key: Key) -> tuple[tuple[int, str], ...]:
     """Values in their declared order, others after them by their text."""
     order = []
     for column, text in zip(charge.columns, key, strict=False):

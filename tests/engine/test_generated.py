@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from ratebook.diagnostics import Diagnostic, Source
 from ratebook.engine.compiler.compile import compile_ruleset
-from ratebook.engine.evaluators import generated
-from ratebook.engine.evaluators.generated import Obstacle, Quoted, Quoter, Unquotable, quoter, unknown_forms
-from ratebook.engine.evaluators.generated_source import Source as Code
+from ratebook.engine.evaluators.generated import Obstacle, Quoted, Quoter, Unquotable, quoter
+from ratebook.engine.evaluators.generated import quotation as generated
+from ratebook.engine.evaluators.generated.quotation import unknown_forms
+from ratebook.engine.evaluators.generated.source import Source as Code
 from ratebook.engine.plan import Program
 from ratebook.engine.usage import CardHolding, FieldKind, FieldSchema, Value
 from ratebook.money import Rounding, round_ratio

@@ -20,19 +20,19 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ...diagnostics import Diagnostic
-from .. import plan as operations
-from .. import schedule
-from ..period import DateRange, billing_period, time_zone
-from ..plan import Program
-from ..usage import NOTHING, AccountUsage, CardHolding, MeteredQuantity, Subscription, Value
-from .generated_charges import put_charges, put_fees
-from .generated_facts import Frame, Slot, Values, fields_of
-from .generated_policies import put_rest
-from .generated_source import NotGenerated, Obstacle, Unquotable
-from .generated_support import Offered, add, best_one, need, spread, take
-from .rate import plan_on, rate
-from .situation import Situation
+from ....diagnostics import Diagnostic
+from ... import plan as operations
+from ... import schedule
+from ...period import DateRange, billing_period, time_zone
+from ...plan import Program
+from ...usage import NOTHING, AccountUsage, CardHolding, MeteredQuantity, Subscription, Value
+from ..rate import plan_on, rate
+from ..situation import Situation
+from .charges import put_charges, put_fees
+from .facts import Frame, Slot, Values, fields_of
+from .policies import put_rest
+from .source import NotGenerated, Obstacle, Unquotable
+from .support import Offered, add, best_one, need, spread, take
 
 __all__ = ["Obstacle", "Quoted", "Quoter", "Slot", "Unquotable", "quoter"]
 

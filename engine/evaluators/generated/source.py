@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
 
-from ...money import Rounding, round_ratio
+from ....money import Rounding, round_ratio
 
 
 class Obstacle(enum.Enum):

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
-from ..plan import (
+from ...plan import (
     AddMoney,
     AddPercent,
     BoundKind,
@@ -24,12 +24,12 @@ from ..plan import (
     Targets,
     Tax,
 )
-from ..window import Coverage, covers
-from .generated_charges import PricedLine
-from .generated_effects import Rule, adds, may_be_nothing, put_best, put_rounded, put_size
-from .generated_facts import Frame
-from .generated_left import Left, Lines, Reading, Singly, Sums, only_sums_matter, read_later
-from .generated_source import NotGenerated, Obstacle, Term, added, times
+from ...window import Coverage, covers
+from .charges import PricedLine
+from .effects import Rule, adds, may_be_nothing, put_best, put_rounded, put_size
+from .facts import Frame
+from .left import Left, Lines, Reading, Singly, Sums, only_sums_matter, read_later
+from .source import NotGenerated, Obstacle, Term, added, times
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from .generated_charges import PricedLine
-from .generated_source import Source, added
+from .charges import PricedLine
+from .source import Source, added
 
 Lines: TypeAlias = tuple[int, ...]
 """Numbers of lines, in their order."""

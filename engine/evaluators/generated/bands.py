@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
-from ...money import round_ratio
-from ..schedule import Band, Mode, Schedule, price, scaled
-from .generated_facts import Frame
-from .generated_source import Term, added, times
+from ....money import round_ratio
+from ...schedule import Band, Mode, Schedule, price, scaled
+from .facts import Frame
+from .source import Term, added, times
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from ..plan import AddMoney, AddPercent, AddPerUnit, MoneyOf, MoneyOff, NumberOf, PercentOff, Policy, UnitsFree
-from .generated_facts import Frame, Test
-from .generated_left import Left, Lines, Singly
-from .generated_source import NotGenerated, Obstacle, Term, times, together
+from ...plan import AddMoney, AddPercent, AddPerUnit, MoneyOf, MoneyOff, NumberOf, PercentOff, Policy, UnitsFree
+from .facts import Frame, Test
+from .left import Left, Lines, Singly
+from .source import NotGenerated, Obstacle, Term, times, together
 
 
 @dataclass(frozen=True, slots=True)

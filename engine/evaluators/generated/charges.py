@@ -13,15 +13,15 @@ from fractions import Fraction
 from itertools import product
 from typing import assert_never
 
-from ..condition import Scalar, scalar
-from ..dispatch import Key, dispatch
-from ..plan import Bound, Charge, ColumnKind, Fee, OfAmount, OfAttribute, OfEach, OfMeter, Row
-from ..schedule import price
-from .fees import price_fee
-from .generated_bands import put_price
-from .generated_facts import Frame, Slot, fields_of
-from .generated_source import NotGenerated, Obstacle, Term, added, times
-from .situation import Readings, _declared_order
+from ...condition import Scalar, scalar
+from ...dispatch import Key, dispatch
+from ...plan import Bound, Charge, ColumnKind, Fee, OfAmount, OfAttribute, OfEach, OfMeter, Row
+from ...schedule import price
+from ..fees import price_fee
+from ..situation import Readings, declared_order
+from .bands import put_price
+from .facts import Frame, Slot, fields_of
+from .source import NotGenerated, Obstacle, Term, added, times
 
 MAX_LINES = 512
 """How many lines the code of one charge may have, over all values of its attributes."""
@@ -137,7 +137,7 @@ def _groups(frame: Frame, charge: Charge, attributes: dict[str, Scalar]) -> list
             group = replace(group, slots=(*before.slots, slot))
         found[(None, ()) if group.row is None else (0, group.key)] = group
     return sorted(
-        found.values(), key=lambda group: (-1 if group.row is None else group.row, _declared_order(charge, group.key))
+        found.values(), key=lambda group: (-1 if group.row is None else group.row, declared_order(charge, group.key))
     )
 
 

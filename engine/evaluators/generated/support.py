@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ...money import Rounding, allocate, round_ratio
-from .generated_source import Unquotable
+from ....money import Rounding, allocate, round_ratio
+from .source import Unquotable
 
 
 def need() -> NoReturn:

@@ -13,8 +13,8 @@ from itertools import product
 from math import lcm, prod
 from typing import TypeAlias, assert_never
 
-from ...money import Rounding, round_ratio
-from ..condition import (
+from ....money import Rounding, round_ratio
+from ...condition import (
     AmountOf,
     And,
     Attribute,
@@ -33,12 +33,12 @@ from ..condition import (
     StartsIn,
     UsageOf,
 )
-from ..plan import Charge, ColumnKind, Meter, OfMeter
-from ..schedule import Schedule, settled
-from ..usage import FieldKind, Value
-from ..window import contains
-from .generated_source import NotGenerated, Obstacle, Source, Term, together
-from .situation import Situation
+from ...plan import Charge, ColumnKind, Meter, OfMeter
+from ...schedule import Schedule, settled
+from ...usage import FieldKind, Value
+from ...window import contains
+from ..situation import Situation
+from .source import NotGenerated, Obstacle, Source, Term, together
 
 Values: TypeAlias = tuple[Value, ...]
 """The values of the fields that a plan asks of a meter, in the order of `fields_of`."""
