@@ -6,6 +6,7 @@ finding with its code, place and way out.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -132,6 +133,9 @@ def quote(
 
     program = ruleset.program
     version, days = _quoted_period(program, plan, period)
+    unknown = [name for name in account or {} if name not in program.schema.attributes]
+    if unknown:
+        raise RatebookError([_unknown_attribute(name, program) for name in unknown])
     rows = (
         [{"meter": meter, "quantity": quantity} for meter, quantity in usage.items()]
         if isinstance(usage, Mapping)
@@ -149,6 +153,13 @@ def quote(
     if isinstance(result, Diagnostic):
         raise RatebookError([result])
     return result
+
+
+def _unknown_attribute(name: str, program: Program) -> Diagnostic:
+    near = difflib.get_close_matches(name, program.schema.attributes, n=1)
+    known = ", ".join(program.schema.attributes) or "no attributes"
+    hint = f"did you mean {near[0]}?" if near else f"accounts have {known}"
+    return Diagnostic("RB2001", f"accounts have no attribute {name}", hints=(hint,), place="account")
 
 
 def _quoted_period(program: Program, name: str, period: str | None) -> tuple[Plan, DateRange]:
@@ -175,7 +186,11 @@ def explain(ruleset: Ruleset, statement: Statement, *, line: str | None = None, 
     spoken = None if language is None else find_language(language)
     if isinstance(spoken, Diagnostic):
         raise RatebookError([spoken])
-    points = turning_points(ruleset.program, statement)
+    names = [item.id for item in statement.lines] + [item.id for item in statement.not_applied]
+    if line is not None and line not in names:
+        hint = f"the statement has {', '.join(dict.fromkeys(names))}"
+        raise RatebookError([Diagnostic("RB2001", f"there is no line {line}", hints=(hint,))])
+    points = turning_points(ruleset.program, statement) if line is None else ()
     return explain_text(statement, ruleset.sources, line=line, turning_points=points, language=spoken)
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..diagnostics import Diagnostic
-from .rating import Inputs, input_options, rate_inputs, stop
+from .rating import Inputs, ManyFiles, input_options, rate_inputs, stop
 
 if TYPE_CHECKING:
     from ..engine.statement import Statement
 
 
-@click.command("explain", short_help="Explain a statement.")
+@click.command("explain", cls=ManyFiles, short_help="Explain a statement.")
 @input_options
 @click.option("--line", metavar="NAME", help="Only this line, and what bears on it.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
@@ -48,7 +48,7 @@ def explain_command(
             names = dict.fromkeys([item.id for item in statement.lines] + [item.id for item in statement.not_applied])
             hint = f"the statement has {', '.join(names)}"
             stop([Diagnostic("RB2001", f"there is no line {line}", hints=(hint,), place="--line")])
-        points = turning_points(rated.program, statement)
+        points = turning_points(rated.program, statement) if line is None else ()
         if form == "json":
             click.echo(explain_json(statement, rated.sources, line=line, turning_points=points))
         elif form == "html":

@@ -45,7 +45,7 @@ def fmt_command(paths: tuple[str, ...], only_check: bool, diff: bool) -> None:
         note(f"{'would change' if only_check or diff else 'changed'} {path}")
     note(f"{number_of(len(found.files), 'file')}, {len(changed)} {'to change' if only_check or diff else 'changed'}")
     if findings:
-        sys.exit(EXIT_USE if any(item.code.startswith("RB9") for item in findings) else EXIT_FINDINGS)
+        sys.exit(EXIT_USE if any(item.code.startswith(("RB9", "RB1012")) for item in findings) else EXIT_FINDINGS)
     sys.exit(EXIT_FINDINGS if only_check and changed else 0)
 
 

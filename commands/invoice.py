@@ -12,7 +12,7 @@ import click
 from ..diagnostics import Diagnostic, Source
 from .console import note, number_of
 from .files import read_text
-from .rating import Inputs, input_options, progress, rate_inputs, stop
+from .rating import Inputs, ManyFiles, input_options, progress, rate_inputs, stop
 
 if TYPE_CHECKING:
     from ..engine.statement import Statement
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {"text": ".txt", "md": ".md", "html": ".html"}
 
 
-@click.command("invoice", short_help="Write invoices.")
+@click.command("invoice", cls=ManyFiles, short_help="Write invoices.")
 @input_options
 @click.option("--format", "form", type=click.Choice(["text", "md", "html"]), default="html", show_default=True)
 @click.option("--template", metavar="FILE", help="A template of your own instead of the built-in one.")

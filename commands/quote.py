@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..diagnostics import Diagnostic
+from .console import note
 from .rating import load_program, stop
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ def quote_command(
     findings: list[Diagnostic] = []
     rows = [row for text in usage for row in _usage_row(text, findings)]
     account = dict(pair for text in attributes for pair in _pair(text, "--account", findings))
-    unknown = [name for name in account if name not in program.schema.attributes]
-    findings.extend(_unknown_attribute(name, list(program.schema.attributes)) for name in unknown)
     if findings:
         stop(findings)
     prices = api.Ruleset(program, sources, ())
     try:
         statement = api.quote(prices, plan, rows, account, period_text or _today(program, plan))
+        if period_text is None:
+            note(f"note: priced for the period of {statement.start:%Y-%m-%d}; --period says another")
         if explained:
             click.echo(api.explain(prices, statement), nl=False)
         else:
@@ -100,11 +101,3 @@ def _pair(text: str, option: str, findings: list[Diagnostic]) -> list[tuple[str,
         findings.append(Diagnostic("RB9006", f"“{text}” is no NAME=VALUE", place=option))
         return []
     return [(name.strip(), value.strip())]
-
-
-def _unknown_attribute(name: str, known: list[str]) -> Diagnostic:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"accounts have {', '.join(known) or 'no attributes'}"
-    return Diagnostic("RB2001", f"accounts have no attribute {name}", hints=(hint,), place="--account")

@@ -9,10 +9,10 @@ import click
 
 from ..cli import EXIT_USE
 from .console import show_findings
-from .rating import Inputs, Rated, input_options, rate_inputs, say_summary
+from .rating import Inputs, ManyFiles, Rated, input_options, rate_inputs, say_summary
 
 
-@click.command("rate", short_help="Rate usage.")
+@click.command("rate", cls=ManyFiles, short_help="Rate usage.")
 @input_options
 @click.option(
     "--format",

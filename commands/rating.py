@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,8 +40,8 @@ def input_options(function: F) -> F:
             "--usage",
             "usage",
             multiple=True,
-            metavar="FILE",
-            help="JSON Lines, CSV or Parquet, also a glob; `-` reads JSON Lines from standard input. May be repeated.",
+            metavar="FILE…",
+            help="Files of JSON Lines, CSV or Parquet, one or many, or globs; `-` is JSON Lines from standard input.",
         ),
         click.option(
             "--accounts", required=True, metavar="FILE", help="JSON Lines, JSON, CSV or Parquet: account, plan, start."
@@ -60,6 +60,42 @@ def input_options(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+class ManyFiles(click.Command):
+    """A command whose `--usage` takes all the files that follow it, as a shell's own globs give them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _repeated(args))
+
+
+def _repeated(args: Sequence[str]) -> list[str]:
+    """`--usage A B` as `--usage A --usage B`, once RULESET has been given; before it, one file an option."""
+    found: list[str] = []
+    ruleset_given = False
+    position = 0
+    while position < len(args):
+        argument = args[position]
+        position += 1
+        found.append(argument)
+        if not argument.startswith("-"):
+            ruleset_given = True
+            continue
+        if argument in _FLAGS or "=" in argument or position == len(args):
+            continue
+        found.append(args[position])
+        position += 1
+        while argument == "--usage" and ruleset_given and position < len(args) and not _is_option(args[position]):
+            found += ["--usage", args[position]]
+            position += 1
+    return found
+
+
+_FLAGS = ("--skip-bad-rows", "--help", "-h")
+
+
+def _is_option(argument: str) -> bool:
+    return argument.startswith("-") and argument != "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +121,7 @@ class Rated:
     statements: tuple[Statement, ...]
     usage: UsageIntake
     outside: int
+    unsubscribed: int
     notes: tuple[str, ...] = field(default=())
 
 
@@ -132,13 +169,17 @@ def rate_inputs(inputs: Inputs) -> Rated:
     program, sources = load_program(inputs.ruleset)
     period = parsed_period(inputs.period_text)
     accounts = read_accounts(inputs.accounts, program.schema)
+    if any(finding.severity is Severity.ERROR for finding in accounts.findings):
+        stop(accounts.findings)
+    if len(set(inputs.usage)) < len(inputs.usage):
+        note("note: a usage file is named twice, and read once")
     # Usage of an account whose own row is wrong is no mistake of its own, unless the run goes on without that row.
     known = accounts.accounts if inputs.skip_bad_rows else accounts.named
     with progress("reading usage", "rows") as report:
         usage = read_usage(inputs.usage, program.schema, known_accounts=known, on_progress=report)
     _check_rows(inputs, accounts, usage)
     subscriptions = _chosen(inputs, accounts)
-    statements, refusals, outside = _rate_all(program, subscriptions, usage, period)
+    statements, refusals, outside, unsubscribed = _rate_all(program, subscriptions, usage, period)
     if refusals:
         stop(refusals)
     idle = _idle(subscriptions, statements)
@@ -150,6 +191,7 @@ def rate_inputs(inputs: Inputs) -> Rated:
         statements,
         usage,
         outside,
+        unsubscribed,
         (*notes, *([f"{number_of(idle, 'subscription')} without a billing period that begins in it"] if idle else [])),
     )
 
@@ -195,16 +237,19 @@ def _chosen(inputs: Inputs, accounts: AccountsIntake) -> tuple[Subscription, ...
 
 def _rate_all(
     program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange
-) -> tuple[tuple[Statement, ...], list[Diagnostic], int]:
-    """The statements of all subscriptions, what was refused, and how many rows lie outside every rated period."""
+) -> tuple[tuple[Statement, ...], list[Diagnostic], int, int]:
+    """The statements of all subscriptions and what was refused; how many rows lie outside the period, and how many
+    inside it while their account has no subscription."""
     from itertools import groupby
+    from zoneinfo import ZoneInfo
 
     from ..engine.evaluators.account import rate_account
     from ..engine.usage import AccountUsage
 
     statements: list[Statement] = []
     refusals: list[Diagnostic] = []
-    outside = 0
+    outside = unsubscribed = 0
+    asked = period.period(ZoneInfo(program.zone))
     nothing = AccountUsage()
     with progress("rating", "accounts", len(subscriptions)) as report:
         rated = 0
@@ -217,16 +262,20 @@ def _rate_all(
                 else:
                     statements.append(result)
                     covered.extend([] if result.covered is None else [result.covered])
-            outside += _outside(own, covered)
+            missed = _missed(own, covered)
+            inside = sum(asked.contains(time) for time in missed)
+            unsubscribed += inside
+            outside += len(missed) - inside
             rated += len(subscribed)
             report(rated)
-    return tuple(statements), refusals, outside
+    return tuple(statements), refusals, outside, unsubscribed
 
 
-def _outside(usage: AccountUsage, periods: Sequence[Period]) -> int:
+def _missed(usage: AccountUsage, periods: Sequence[Period]) -> list[datetime]:
+    """The times of usage that stands on no statement."""
     times = [event.time for event in usage.events]
     times += [item.time for item in usage.quantities if item.time is not None]
-    return sum(not any(period.contains(time) for period in periods) for time in times)
+    return [time for time in times if not any(period.contains(time) for period in periods)]
 
 
 def _reach_notes(
@@ -265,6 +314,9 @@ def say_summary(rated: Rated, total: str) -> None:
         f"{usage.rejected:,} rejected; {rated.outside:,} of those counted outside the period"
     )
     note(f"{number_of(len({item.account for item in rated.statements}), 'account')}; total {total}")
+    if rated.unsubscribed:
+        events = number_of(rated.unsubscribed, "event")
+        note(f"warning: {events} inside the period, while the account has no subscription")
     for text in rated.notes:
         note(f"note: {text}")
 

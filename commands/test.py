@@ -67,7 +67,7 @@ def test_command(paths: tuple[str, ...], form: str, accept: bool) -> None:
     failed = [outcome for item in ran for outcome in item.outcomes if not outcome.passed]
     total = sum(len(item.outcomes) for item in ran)
     note(f"{number_of(total, 'example')}: {total - len(failed)} passed, {len(failed)} failed")
-    if any(problem.code.startswith("RB9") for problem in problems):
+    if any(problem.code.startswith(("RB9", "RB1012")) for problem in problems):
         sys.exit(EXIT_USE)
     sys.exit(EXIT_FINDINGS if problems or failed else 0)
 

@@ -141,6 +141,8 @@ class OfEach(Record):
     factor: Fraction = Fraction(1)
     where: Condition | None = None
     lasting: bool = False
+    length: str | None = None
+    """The field that holds how long an event lasts; one of length zero is not priced."""
     seconds: Fraction = Fraction(1)
     """How many seconds one unit of the charge's quantity lasts, where the event is `lasting`."""
 

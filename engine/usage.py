@@ -73,6 +73,8 @@ class FactSchema(Record):
     attributes: Mapping[str, FieldSchema]
     plans: tuple[str, ...]
     cards: tuple[str, ...]
+    worths: Mapping[str, Fraction] = field(default_factory=dict)
+    """What each card is worth when it is new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,10 @@ class _Reading:
         elif amount is not None and amount < 0:
             way_out = "write what is left on it, zero or more; leave it out for the card's whole worth"
             refuse(f"{place}.left", left, Refusal("RB3109", "a card cannot hold less than nothing", way_out))
+        elif amount is not None and isinstance(card, str) and amount > self._schema.worths.get(card, amount):
+            way_out = "write what is left on it, or leave it out for the card's whole worth"
+            worth = self._schema.worths[card]
+            refuse(f"{place}.left", left, Refusal("RB3109", f"the card is worth {worth} when it is new", way_out))
         if isinstance(card, Refusal) or isinstance(bought, Refusal) or isinstance(amount, Refusal):
             return None
         return CardHolding(card, bought, None if amount is None else Fraction(amount))

@@ -65,9 +65,14 @@ def open_rows(file: InputFile, wanted: Collection[str]) -> Iterator[RowSource]:
 
 def handed_over(rows: Iterable[Mapping[str, object]]) -> RowSource:
     """The rows of a program, numbered from 1; a value that is None is missing."""
-    return RowSource(
-        (number, {name: value for name, value in row.items() if value is not None})
-        for number, row in enumerate(rows, start=1)
+    return RowSource((number, _taken(row)) for number, row in enumerate(rows, start=1))
+
+
+def _taken(row: object) -> RawRow | Broken:
+    if isinstance(row, Mapping):
+        return {str(name): value for name, value in row.items() if value is not None}
+    return Broken(
+        Refusal("RB3010", "a row is a mapping of columns to values", "hand over dictionaries"), shown_value(row)
     )
 
 

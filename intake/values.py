@@ -64,7 +64,7 @@ def number(raw: object) -> Decimal | Refusal:
         return _unusual_number(raw)
     if isinstance(raw, Decimal):
         shown = str(raw)
-        return raw if len(shown) <= DIGITS_MAX and "E" not in shown else _bounded(raw)
+        return raw if raw.is_finite() and len(shown) <= DIGITS_MAX and "E" not in shown else _bounded(raw)
     if isinstance(raw, int) and not isinstance(raw, bool):
         return _bounded(Decimal(raw))
     if isinstance(raw, float):

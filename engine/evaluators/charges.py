@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from fractions import Fraction
 from typing import assert_never
 
@@ -14,6 +15,7 @@ from ...money import Rounding, approximate_text, decimal_text
 from ..condition import scalar
 from ..derivation import Role, Step, difference, given, greater, lesser, product, quotient, rounded, total
 from ..dispatch import Key
+from ..period import DateRange, Every
 from ..plan import Bound, Charge, Include, OfAmount, OfAttribute, OfEach, OfMeter
 from ..schedule import Band, Mode, Schedule, Slice, fitting, settled, walk
 from ..statement import Line, LineKind
@@ -54,35 +56,63 @@ class Allowance:
 
 
 def allowances(situation: Situation) -> list[Allowance]:
-    """What each `include` still holds at the beginning of the period.
+    """What each `include` frees at most in the period.
 
-    One that renews every so many months is used up by the billing periods since its term began; the term is the one
-    in which the period, or a later start of the subscription, begins.
+    One that renews every so many months is used up over each term of the subscription. Where a term ends inside the
+    period, what lies before its end is freed by what the old term had left, what lies after it by the new term; a
+    quantity without a time counts as of the period's beginning. Meters that do not add up cannot be split: their
+    period belongs whole to the term in which it begins.
     """
     found = []
     for include in situation.plan.includes:
         left, note = include.quantity, ""
         if include.every is not None:
-            used = _used_before(situation, include)
-            left = max(include.quantity - used, Fraction(0))
+            left, used = _left_of_terms(situation, include, include.every)
             note = "" if not used else f"{plain(used)} used before this period"
         found.append(Allowance(include, left, note))
     return found
 
 
-def _used_before(situation: Situation, include: Include) -> Fraction:
-    assert include.every is not None
-    start = situation.subscription.start
-    steps = include.every.steps_to(start, situation.covered_days.start)
-    since = include.every.after(start, max(steps, 0))
+def _left_of_terms(situation: Situation, include: Include, every: Every) -> tuple[Fraction, Fraction]:
+    """What an include frees in the period, and what the term in which the period begins had used before it."""
+    start, covered = situation.subscription.start, situation.covered_days
+    steps = max(every.steps_to(start, covered.start), 0)
+    used = _used_between(situation, include, every.after(start, steps), covered.start)
+    left = max(include.quantity - used, Fraction(0))
+    renewal = every.after(start, steps + 1)
+    if renewal >= covered.end or not situation.program.meters[include.meter].adds_up:
+        return left, used
+    freed = Fraction(0)
+    begins = covered.start
+    while begins < covered.end:
+        part = DateRange(begins, min(renewal, covered.end))
+        freed += min(left, _used_in(situation, include, situation.days, part))
+        steps += 1
+        begins, renewal, left = part.end, every.after(start, steps + 1), include.quantity
+    return freed, used
+
+
+def _used_between(situation: Situation, include: Include, since: date, before: date) -> Fraction:
+    """The quantity of an included meter in the billing periods before one, as far back as a day."""
+    adds_up = situation.program.meters[include.meter].adds_up
     used = Fraction(0)
-    for days in earlier_periods(situation.plan, situation.subscription, since, situation.days.start):
+    for days in earlier_periods(situation.plan, situation.subscription, since, before):
         covered = days.overlap(situation.subscription_days())
-        if covered is None:
+        if covered is None or (covered.start < since and not adds_up):
             continue
-        readings = Readings(replace(situation, days=days, covered_days=covered))
-        used += sum((max(group.metered.value, Fraction(0)) for group in _groups(readings, include.meter)), Fraction(0))
+        part = covered.overlap(DateRange(since, max(before, since)))
+        if part is not None:
+            used += _used_in(situation, include, days, part)
     return used
+
+
+def _used_in(situation: Situation, include: Include, days: DateRange, part: DateRange) -> Fraction:
+    """The quantity of an included meter in a part of a billing period, as its charge groups it."""
+    quantities = situation.quantities
+    if part.start > max(days.start, situation.subscription.start):
+        quantities = tuple(item for item in quantities if item.time is not None)
+    readings = Readings(replace(situation, days=days, covered_days=part, quantities=quantities))
+    return sum((max(group.metered.value, Fraction(0)) for group in _groups(readings, include.meter)), Fraction(0))
 
 
 def _groups(readings: Readings, meter: str) -> list[Group]:

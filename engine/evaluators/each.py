@@ -93,7 +93,7 @@ def _outcomes(charge: Charge, source: OfEach, readings: Readings) -> list[Outcom
         if source.where is not None and not holds(source.where, EventFacts(event.fields)):
             continue
         quantity = _quantity(source, event)
-        if quantity is None or (source.lasting and quantity <= 0):
+        if quantity is None or _is_nothing(source, event):
             continue
         quantity = max(quantity, Fraction(0))
         pieces = _pieces(charge, source, readings, event, quantity, cuts)
@@ -103,6 +103,12 @@ def _outcomes(charge: Charge, source: OfEach, readings: Readings) -> list[Outcom
         free_quantity -= freed
         found.append(Outcome(pieces, quantity, freed, free))
     return found
+
+
+def _is_nothing(source: OfEach, event: UsageEvent) -> bool:
+    """Whether an event has a length and it is zero: such an event is not priced."""
+    length = None if source.length is None else event.fields.get(source.length)
+    return isinstance(length, Decimal) and length <= 0
 
 
 def _quantity(source: OfEach, event: UsageEvent) -> Fraction | None:

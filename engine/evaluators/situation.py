@@ -311,13 +311,12 @@ class PeriodFacts:
 
 
 def earlier_periods(plan: Plan, subscription: Subscription, since: date, before: date) -> list[DateRange]:
-    """The billing periods that begin in `[since, before)`, or with the subscription in it, in order."""
+    """The billing periods that end after `since` and begin before `before`, in order."""
     found = []
     day = max(since, subscription.start)
     while day < before:
         period = billing_period(plan.billing, day, subscription.start)
-        # The period that holds `since` may have begun before it: then it belongs to what was before.
-        if period.start < before and max(period.start, subscription.start) >= since:
+        if period.start < before:
             found.append(period)
         day = max(period.end, day + timedelta(days=1))
     return found

@@ -242,3 +242,31 @@ def test_an_account_that_cannot_be_rated_is_named(ratebook: Callable, folder: Pa
     (folder / "shop.rates").write_text(text)
     ran = ratebook("rate", "shop.rates", *INPUTS)
     assert ran.code == 2 and "RB4001" in ran.err and "account a-1" in ran.err and "account.country is known" in ran.err
+
+
+def test_usage_takes_many_files(ratebook: Callable, folder: Path) -> None:
+    lines = (folder / "usage.jsonl").read_text().splitlines(keepends=True)
+    (folder / "one.jsonl").write_text("".join(lines[:2]))
+    (folder / "two.jsonl").write_text("".join(lines[2:]))
+    whole = ratebook("rate", "shop.rates", *INPUTS, "--format", "jsonl")
+    parts = ratebook("rate", "shop.rates", "--usage", "one.jsonl", "two.jsonl", *INPUTS[2:], "--format", "jsonl")
+    last = ratebook("rate", "shop.rates", *INPUTS[2:], "--format", "jsonl", "--usage", "one.jsonl", "two.jsonl")
+    before = ratebook(
+        "rate", "--usage", "one.jsonl", "--usage=two.jsonl", "shop.rates", *INPUTS[2:], "--format", "jsonl"
+    )
+    assert whole.out == parts.out == last.out == before.out != ""
+
+
+def test_usage_outside_a_subscription_is_said(ratebook: Callable, folder: Path) -> None:
+    (folder / "accounts.csv").write_text(
+        "account,plan,start,end,tier\na-1,base,2026-03-03,,gold\na-2,base,2026-01-01,,gold\n"
+    )
+    ran = ratebook("rate", "shop.rates", *INPUTS, "--format", "jsonl")
+    assert "1 event inside the period, while the account has no subscription" in ran.err
+    assert "1 of those counted outside the period" in ran.err
+
+
+def test_text_that_is_not_utf8_is_unreadable_input(ratebook: Callable, folder: Path) -> None:
+    (folder / "shop.rates").write_bytes(b"\xff\xfe")
+    for command in ("check", "fmt", "test"):
+        assert ratebook(command, "shop.rates").code == 2

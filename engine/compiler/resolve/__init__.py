@@ -252,4 +252,5 @@ def _schema(scope: Scope, plans: tuple[Plan, ...]) -> FactSchema:
         attributes=scope.attributes,
         plans=tuple(dict.fromkeys(plan.name for plan in plans)),
         cards=tuple(scope.cards),
+        worths={name: card.worth for name, card in scope.cards.items()},
     )

@@ -106,10 +106,14 @@ def _of_each(scope: Scope, node: syntax.EachSource) -> Origin | None:
             return None
     fields = {item.name: item for item in event.fields}
     if schema is None:
-        return Origin(OfEach(event.name, None, where=where), None, False, fields, f"each {event.name}")
+        return Origin(
+            OfEach(event.name, None, where=where, length=event.lasting), None, False, fields, f"each {event.name}"
+        )
     words = f"each {event.name}.{schema.name}"
     if schema.kind is FieldKind.MONEY:
-        return Origin(OfEach(event.name, schema.name, where=where), money_unit(scope), True, fields, words)
+        return Origin(
+            OfEach(event.name, schema.name, where=where, length=event.lasting), money_unit(scope), True, fields, words
+        )
     if schema.kind is not FieldKind.NUMBER:
         scope.report(
             "RB2108",
@@ -123,7 +127,7 @@ def _of_each(scope: Scope, node: syntax.EachSource) -> Origin | None:
     second = scope.units.find("s")
     assert second is not None
     seconds = schema.unit.scale / second.scale if lasting and schema.unit is not None else Fraction(1)
-    source = OfEach(event.name, schema.name, where=where, lasting=lasting, seconds=seconds)
+    source = OfEach(event.name, schema.name, where=where, lasting=lasting, length=event.lasting, seconds=seconds)
     return Origin(source, schema.unit, False, fields, words)
 
 
