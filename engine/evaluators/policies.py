@@ -2,6 +2,9 @@
 
 A policy is one line: its effect on what its target lines have left, rounded once, then allocated to them. What a line
 has left after one kind is what the next kind sees.
+
+Longer than most modules, for the ways of combining and the effects are one rule: what a policy does to a line is what
+decides which of two wins it.
 """
 
 from __future__ import annotations
