@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..diagnostics import Diagnostic, Source
+from ..money import grouped
 from .compiler.model import Example, Expected, ExpectedError
 from .evaluators.account import no_period, rate_account
 from .period import DateRange
@@ -161,9 +162,7 @@ def accepted(outcomes: Sequence[Outcome], sources: Mapping[str, Source]) -> dict
 
 def _like(written: str, amount: Fraction, statement: Statement) -> str:
     """An amount written as the expectation was: with its sign of currency before, or its code after."""
-    text = statement.money.text(statement.money.parse(abs(amount)))
-    whole, dot, decimals = text.partition(".")
-    text = f"{int(whole):,}{dot}{decimals}"
+    text = grouped(statement.money.text(statement.money.parse(abs(amount))))
     sign = "-" if amount < 0 else ""
     symbol = written.lstrip("-")[:1]
     if not symbol or symbol.isdigit():

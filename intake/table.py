@@ -10,7 +10,7 @@ from typing import Final
 from ..diagnostics import display_width
 from ..engine.period import add_months
 from ..engine.statement import Line, LineKind, Statement
-from ..money import approximate_text, decimal_text
+from ..money import approximate_text, decimal_text, grouped
 
 _WIDTH: Final = 80
 _LABEL_WIDTH_MIN: Final = 24
@@ -20,10 +20,10 @@ _GAP: Final = 2
 def statement_table(statement: Statement) -> str:
     """A heading, a row per line, the total and what is due. Long labels are cut, amounts never."""
     money = statement.money
-    rows = [(_label(line), _quantity(line), _grouped(money.text(line.amount))) for line in statement.lines]
-    ends = [("Total", "", _grouped(money.text(statement.total)))]
+    rows = [(_label(line), _quantity(line), grouped(money.text(line.amount))) for line in statement.lines]
+    ends = [("Total", "", grouped(money.text(statement.total)))]
     if statement.due != statement.total:
-        ends.append(("Due", "", _grouped(money.text(statement.due))))
+        ends.append(("Due", "", grouped(money.text(statement.due))))
     quantity_width = max(display_width(row[1]) for row in rows + ends)
     amount_width = max(display_width(row[2]) for row in rows + ends)
     label_width = max(_LABEL_WIDTH_MIN, _WIDTH - quantity_width - amount_width - 2 * _GAP)
@@ -46,14 +46,7 @@ def _quantity(line: Line) -> str:
 
 def _number(value: Fraction) -> str:
     exact = decimal_text(value)
-    return f"~{_grouped(approximate_text(value, 6))}" if exact is None else _grouped(exact)
-
-
-def _grouped(text: str) -> str:
-    """The number with commas between its thousands."""
-    sign = "-" if text.startswith("-") else ""
-    whole, point, decimals = text.removeprefix("-").partition(".")
-    return f"{sign}{int(whole):,}{point}{decimals}"
+    return f"~{grouped(approximate_text(value, 6))}" if exact is None else grouped(exact)
 
 
 def _period(statement: Statement) -> str:

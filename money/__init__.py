@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .amount import MoneyUnit, approximate_text, decimal_text
+from .amount import MoneyUnit, approximate_text, decimal_text, grouped
 from .currency import Currency, currency, symbols
 from .rounding import Rounding, allocate, round_ratio, round_to
 
@@ -14,6 +14,7 @@ __all__ = [
     "approximate_text",
     "currency",
     "decimal_text",
+    "grouped",
     "round_ratio",
     "round_to",
     "symbols",

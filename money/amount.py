@@ -75,6 +75,13 @@ def approximate_text(value: Fraction, digits: int) -> str:
     return _placed(round_to(value, Fraction(1, 10**digits), Rounding.HALF_EVEN), digits)
 
 
+def grouped(text: str) -> str:
+    """A decimal text with commas between its thousands, as the language writes numbers: `-1,234.50`."""
+    sign = "-" if text.startswith("-") else ""
+    whole, point, decimals = text.removeprefix("-").partition(".")
+    return f"{sign}{int(whole):,}{point}{decimals}"
+
+
 def _placed(scaled: int, digits: int) -> str:
     """`scaled / 10**digits` as text."""
     sign = "-" if scaled < 0 else ""

@@ -10,10 +10,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 
-from ..condition import EventFacts, holds
 from ..derivation import Role, Step, given, product, rounded, total
 from ..dispatch import Branch, Tree
 from ..period import Period
@@ -83,19 +81,11 @@ def price_each(charge: Charge, readings: Readings) -> Priced:
 
 
 def _outcomes(charge: Charge, source: OfEach, readings: Readings) -> list[Outcome]:
-    covered = readings.situation.covered
     cuts = _cuts(charge, readings) if source.lasting else []
     free_events, free_quantity = charge.free_events, charge.free_quantity
     found = []
-    for event in readings.situation.events:
-        if event.event != source.event or not covered.contains(event.time):
-            continue
-        if source.where is not None and not holds(source.where, EventFacts(event.fields)):
-            continue
-        quantity = _quantity(source, event)
-        if quantity is None or _is_nothing(source, event):
-            continue
-        quantity = max(quantity, Fraction(0))
+    for event, own in readings.each(source):
+        quantity = max(own, Fraction(0))
         pieces = _pieces(charge, source, readings, event, quantity, cuts)
         free = free_events > 0
         free_events -= free
@@ -103,22 +93,6 @@ def _outcomes(charge: Charge, source: OfEach, readings: Readings) -> list[Outcom
         free_quantity -= freed
         found.append(Outcome(pieces, quantity, freed, free))
     return found
-
-
-def _is_nothing(source: OfEach, event: UsageEvent) -> bool:
-    """Whether an event has a length and it is zero: such an event is not priced."""
-    length = None if source.length is None else event.fields.get(source.length)
-    return isinstance(length, Decimal) and length <= 0
-
-
-def _quantity(source: OfEach, event: UsageEvent) -> Fraction | None:
-    if source.field is None:
-        return Fraction(1)
-    value = event.fields.get(source.field)
-    if value is None:
-        return None
-    assert isinstance(value, Decimal), "the resolver lets only numbers be priced"
-    return Fraction(value) * source.factor
 
 
 def _price_event(charge: Charge, readings: Readings, outcome: Outcome) -> tuple[Step, list[Portion]]:
@@ -228,9 +202,7 @@ def _cuts(charge: Charge, readings: Readings) -> list[datetime]:
     source = charge.source
     assert isinstance(source, OfEach)
     ends = [
-        event.time + _duration((_quantity(source, event) or Fraction(0)) * source.seconds)
-        for event in situation.events
-        if event.event == source.event and situation.covered.contains(event.time)
+        event.time + _duration(max(quantity, Fraction(0)) * source.seconds) for event, quantity in readings.each(source)
     ]
     if not names or not ends:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import assert_never
 
-from ...money import approximate_text, decimal_text
+from ...money import approximate_text, decimal_text, grouped
 from ..condition import (
     And,
     Compare,
@@ -63,10 +63,7 @@ def _text(value: Scalar) -> str:
 
 
 def _number(value: Fraction) -> str:
-    text = decimal_text(value) or approximate_text(value, 6)
-    whole, _, decimals = text.partition(".")
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}" + (f".{decimals}" if decimals else "")
+    return grouped(decimal_text(value) or approximate_text(value, 6))
 
 
 def _gap(have: Scalar, comparison: Comparison, want: Scalar) -> str:

@@ -6,7 +6,7 @@ for by several rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -241,20 +241,27 @@ class Readings:
                 inside += item.quantity
         return inside, whole
 
-    def each_share_in(self, source: OfEach, window: str) -> tuple[Fraction, Fraction]:
-        """For an `each` charge: the quantity of the events that lie in a window, and that of all of them."""
-        inside = whole = Fraction(0)
+    def each(self, source: OfEach) -> Iterator[tuple[UsageEvent, Fraction]]:
+        """The events that an `each` charge rates, in order, each with its quantity; a length of zero is not rated."""
         for event in self.situation.events:
             if event.event != source.event or not self.situation.covered.contains(event.time):
                 continue
             if source.where is not None and not holds(source.where, EventFacts(event.fields)):
                 continue
-            value = Decimal(1) if source.field is None else event.fields.get(source.field)
-            if value is None:
+            length = None if source.length is None else event.fields.get(source.length)
+            if length is not None and number_of(length) <= 0:
                 continue
-            whole += number_of(value)
+            value = Decimal(1) if source.field is None else event.fields.get(source.field)
+            if value is not None:
+                yield event, number_of(value) * source.factor
+
+    def each_share_in(self, source: OfEach, window: str) -> tuple[Fraction, Fraction]:
+        """For an `each` charge: the quantity of the events that lie in a window, and that of all of them."""
+        inside = whole = Fraction(0)
+        for event, quantity in self.each(source):
+            whole += quantity
             if self.in_window(window, event):
-                inside += number_of(value)
+                inside += quantity
         return inside, whole
 
     def _key_of(self, charge: Charge, event: UsageEvent) -> Key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from ...money import approximate_text, decimal_text
+from ...money import approximate_text, decimal_text, grouped
 from ..condition import And, Compare, Comparison, Condition, Literal, UsageOf
 from ..plan import BoundKind, Charge, OfMeter, Plan, Program
 from ..schedule import Schedule, fitting, price
@@ -156,5 +156,4 @@ def _amount(value: Fraction, unit: str) -> str:
     text = decimal_text(value)
     if text is None or len(text.partition(".")[2]) > 2:
         text = approximate_text(value, 2)
-    whole, dot, decimals = text.partition(".")
-    return f"{int(whole):,}{dot}{decimals}" + (f" {unit}" if unit else "")
+    return f"{grouped(text)} {unit}".rstrip()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ratebook.money
-from ratebook.money import Currency, MoneyUnit, Rounding, approximate_text, decimal_text
+from ratebook.money import Currency, MoneyUnit, Rounding, approximate_text, decimal_text, grouped
 
 CENT = MoneyUnit.minor(Currency("USD", 2))
 FINE = MoneyUnit(Currency("USD", 2), Fraction(1, 10_000))
@@ -87,7 +87,16 @@ def test_the_public_names_of_money() -> None:
         "approximate_text",
         "currency",
         "decimal_text",
+        "grouped",
         "round_ratio",
         "round_to",
         "symbols",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("0", "0"), ("-0.05", "-0.05"), ("1234.50", "1,234.50"), ("-1234567", "-1,234,567"), ("999", "999")],
+)
+def test_thousands_are_grouped_and_signs_kept(text: str, shown: str) -> None:
+    assert grouped(text) == shown

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from ....diagnostics import Diagnostic, Label
-from ....money import decimal_text, symbols
+from ....money import approximate_text, decimal_text, grouped, symbols
 from ...schedule import Mode
 from ..model import Charge, Price, Row, Ruleset
 
@@ -50,14 +50,11 @@ def _amount(quantity: Fraction, price: Price) -> Fraction:
 
 
 def _number(value: Fraction) -> str:
-    text = decimal_text(value) or str(value)
-    whole, dot, decimals = text.partition(".")
-    return f"{int(whole):,}{dot}{decimals}"
+    return grouped(decimal_text(value) or approximate_text(value, 6))
 
 
 def _money(value: Fraction, ruleset: Ruleset) -> str:
     currency = ruleset.money.currency
     signs = symbols(currency.code)
-    text = decimal_text(value, currency.minor_digits) or str(value)
-    whole, dot, decimals = text.partition(".")
-    return f"{signs[0] if signs else currency.code + ' '}{int(whole):,}{dot}{decimals}"
+    text = decimal_text(value, currency.minor_digits) or approximate_text(value, 6)
+    return f"{signs[0] if signs else currency.code + ' '}{grouped(text)}"
