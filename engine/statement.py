@@ -71,6 +71,8 @@ class Line:
     """For a prepaid line: which of the subscription's cards paid."""
     quantity_derivation: Step | None = None
     """How the metered quantity came about, where the line prices one."""
+    met: tuple[str, ...] = ()
+    """The conditions that the rule waited for and that held, with the values that they were held against."""
 
     @property
     def is_added(self) -> bool:

@@ -62,6 +62,7 @@ class Why:
     rule: RuleView
     because: str
     source: str
+    met: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

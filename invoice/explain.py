@@ -127,13 +127,13 @@ def explanation_view(
             NotAppliedView(
                 printable(item.id),
                 printable(item.labels.in_language(language.code)) or printable(item.id),
-                printable(item.reason),
+                language.sentence(printable(item.reason)),
                 str(item.place),
             )
             for item in statement.not_applied
             if line in (None, item.id)
         ),
-        ahead=tuple(printable(point.text) for point in turning_points),
+        ahead=tuple(language.sentence(printable(point.text)) for point in turning_points),
         calculated_from=words.calculated_from.format(name=name),
         ruleset_hash=printable(statement.ruleset_hash),
     )
@@ -208,7 +208,8 @@ def _line_text(line: LineView, above: RuleView | None, place_width: int, languag
     yield from worksheet(line.why.rows, min(width + max(spare, 0), WIDTH), indent=4)
     for share in line.why.shares:
         yield from two_columns(share.label, share.value, width, indent=4, hanging=2).split("\n")
-    for label, value in ((words.because, line.why.because), (words.source, line.why.source)):
+    why = line.why
+    for label, value in ((words.met, why.met), (words.because, why.because), (words.source, why.source)):
         if value:
             yield from two_columns(label + words.colon + value, "", WIDTH, indent=4, hanging=2).split("\n")
 
@@ -283,6 +284,8 @@ def _line_tree(statement: Statement, line: Line, sources: Mapping[str, Source]) 
     tree["source"] = str(line.place)
     if rule.text:
         tree["rule"] = rule.text
+    if line.met:
+        tree["met"] = list(line.met)
     if line.because:
         tree["because"] = line.because
     if line.source:

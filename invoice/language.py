@@ -107,6 +107,10 @@ class Language:
                 return text
         return _NUMBER.sub(self._rewritten, translated(text, self.code.split("_")[0]))
 
+    def sentence(self, text: str) -> str:
+        """What an explanation says about a rule; names, dates and numbers stay as the ruleset writes them."""
+        return translated(text, self.code.split("_")[0])
+
     @property
     def decimal_mark(self) -> str:
         """What stands before the decimals."""

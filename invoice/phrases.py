@@ -1,7 +1,7 @@
 """Stock phrases of price lists in other languages: `first 10 MB`, `$0.02 per MB`, `10% off`.
 
 The ruleset's own words are quoted as they stand under "why"; here only the short phrases that label bands and rates
-are turned. A phrase that no pattern knows stays as it was written.
+are turned, and what explanations say about rules. A phrase that no pattern knows stays as it was written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,69 @@ from typing import Final
 
 _MONEY: Final = r"(?P<money>-?(?:[^\w\s]{0,3}[\d,.]+(?: [A-Z]{3})?|[\d.,]+%))"
 
+# What explanations say in whole sentences; asked before the phrases, which are shorter.
+_CHINESE_SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        # Conditions that held, and reasons why a rule did nothing.
+        (r"(?P<what>.+) \(it is (?P<have>.*)\)", r"\g<what>（实际为 \g<have>）"),
+        (r"it needs (?P<what>.+), and it is not known", r"需要 \g<what>，而该值未知"),
+        (r"it needs (?P<what>.+), and it is known", r"需要 \g<what>，而该值已知"),
+        (
+            r"it needs (?P<what>.+), and it is (?P<have>\S*) \((?P<gap>\S+) short\)",
+            r"需要 \g<what>，实际为 \g<have>（还差 \g<gap>）",
+        ),
+        (
+            r"it needs (?P<what>.+), and it is (?P<have>\S*) \((?P<gap>\S+) too many\)",
+            r"需要 \g<what>，实际为 \g<have>（多出 \g<gap>）",
+        ),
+        (
+            r"it needs (?P<what>.+), and it is (?P<have>\S*) \(it must be more than (?P<mark>\S+)\)",
+            r"需要 \g<what>，实际为 \g<have>（必须大于 \g<mark>）",
+        ),
+        (
+            r"it needs (?P<what>.+), and it is (?P<have>\S*) \(it must be less than (?P<mark>\S+)\)",
+            r"需要 \g<what>，实际为 \g<have>（必须小于 \g<mark>）",
+        ),
+        (r"it needs (?P<what>.+), and it is (?P<have>.*)", r"需要 \g<what>，实际为 \g<have>"),
+        (r"it needs (?P<what>.+)", r"需要 \g<what>"),
+        (r"it holds for periods that begin on (?P<day>\S+) or later", r"适用于 \g<day> 或之后开始的账期"),
+        (r"it holds for periods that begin before (?P<day>\S+)", r"适用于 \g<day> 之前开始的账期"),
+        (r"it comes to nothing", r"计算结果为零"),
+        (r"there is nothing that it applies to", r"没有可适用的项目"),
+        (r"there is nothing to take it from", r"没有可扣减的金额"),
+        (r"another takes more from every line", r"另一项优惠在每个项目上都减得更多"),
+        (
+            r"the lines come to (?P<have>\S+ \S+), (?P<gap>\S+ \S+) above the minimum of (?P<mark>\S+ \S+)",
+            r"各项合计 \g<have>，高于最低消费 \g<mark> 达 \g<gap>",
+        ),
+        (
+            r"the lines come to (?P<have>\S+ \S+), (?P<gap>\S+ \S+) below the cap of (?P<mark>\S+ \S+)",
+            r"各项合计 \g<have>，低于封顶 \g<mark> 达 \g<gap>",
+        ),
+        # What lies ahead.
+        (
+            r"above (?P<mark>[\d,.]+\S*(?: \S+)?) of (?P<line>.+) the minimum no longer adds anything",
+            r"\g<line> 超过 \g<mark> 后不再补足最低消费",
+        ),
+        (
+            r"above (?P<mark>[\d,.]+(?: \S+)?) of (?P<line>.+) the price is (?P<price>.+)",
+            r"\g<line> 超过 \g<mark> 后的单价为 \g<price>",
+        ),
+        (
+            r"from (?P<mark>[\d,.]+(?: \S+)?) of (?P<line>.+) the price is (?P<price>.+)",
+            r"\g<line> 达到 \g<mark> 后的单价为 \g<price>",
+        ),
+        (
+            r"above (?P<mark>[\d,.]+(?: \S+)?) of (?P<line>\S+) `(?P<rule>.+)` applies \((?P<text>.+)\)",
+            r"\g<line> 超过 \g<mark> 后适用 \g<rule>（\g<text>）",
+        ),
+        (
+            r"from (?P<mark>[\d,.]+(?: \S+)?) of (?P<line>\S+) `(?P<rule>.+)` applies \((?P<text>.+)\)",
+            r"\g<line> 达到 \g<mark> 后适用 \g<rule>（\g<text>）",
+        ),
+    )
+)
 _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -59,7 +122,7 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     )
 )
 _BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
-_TRANSLATIONS: Final[Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]] = {"zh": _CHINESE}
+_TRANSLATIONS: Final[Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]] = {"zh": _CHINESE_SENTENCES + _CHINESE}
 _AGGREGATIONS: Final[Mapping[str, str]] = {
     "sum": "总和",
     "count": "计数",

@@ -236,7 +236,12 @@ class _Writer:
             rule=excerpt(line.place, self.sources),
             because=printable(line.because),
             source=printable(line.source),
+            met=self._met(line),
         )
+
+    def _met(self, line: Line) -> str:
+        language = self.options.language
+        return language.words.semicolon.join(language.sentence(printable(text)) for text in line.met)
 
     def _shortened(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows, their middle left out where thousands of events were priced one by one."""

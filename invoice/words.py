@@ -51,6 +51,7 @@ class Words:
     workings: str
     rule: str
     because: str
+    met: str
     source: str
     counted: str
     included: str
@@ -84,6 +85,7 @@ class Words:
     per: str
     colon: str
     comma: str
+    semicolon: str
     modes: Mapping[Rounding, str]
 
 
@@ -122,6 +124,7 @@ ENGLISH: Final = Words(
     workings="How these amounts came about",
     rule="The price list says",
     because="Reason",
+    met="Applies as",
     source="Source",
     counted="counted",
     included="included",
@@ -155,6 +158,7 @@ ENGLISH: Final = Words(
     per="{money} per {unit}",
     colon=": ",
     comma=", ",
+    semicolon="; ",
     modes={
         Rounding.HALF_EVEN: "rounded half even",
         Rounding.HALF_UP: "rounded half up",
@@ -199,6 +203,7 @@ CHINESE: Final = Words(
     workings="各项金额的计算过程",
     rule="价目表原文",
     because="原因",
+    met="适用条件",
     source="出处",
     counted="计量",
     included="套餐内含",
@@ -232,6 +237,7 @@ CHINESE: Final = Words(
     per="每 {unit} {money}",
     colon="：",
     comma="，",
+    semicolon="；",
     modes={
         Rounding.HALF_EVEN: "四舍六入五成双",
         Rounding.HALF_UP: "四舍五入",

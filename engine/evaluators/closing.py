@@ -15,7 +15,7 @@ from ..statement import Labels, Line, LineKind, NotApplied
 from ..usage import CardHolding
 from .charges import round_line, row_label
 from .policies import Ledger
-from .reasons import why_not
+from .reasons import met, why_not
 from .situation import PeriodFacts, Readings, Situation
 
 
@@ -123,6 +123,8 @@ def apply_taxes(ledger: Ledger, readings: Readings, facts: PeriodFacts) -> list[
         if reason is not None:
             ledger.not_applied.append(NotApplied(tax.name, LineKind.TAX, tax.labels, reason, tax.place))
             continue
+        if tax.when:
+            ledger.met[tax.name] = met(tax.when, facts)
         _apply_tax(tax, before, ledger, readings.situation, shares)
     return shares
 
@@ -177,6 +179,7 @@ def _apply_tax(tax: Tax, before: Sequence[Line], ledger: Ledger, situation: Situ
             on=tuple(dict.fromkeys(ledger.priced[index].line.id for index in indices)),
             because=tax.because,
             source=tax.citation,
+            met=ledger.met.get(tax.name, ()),
         )
     )
 

@@ -35,7 +35,7 @@ from ..plan import (
 )
 from ..statement import Line, LineKind, NotApplied
 from .charges import Priced, plain, row_label
-from .reasons import why_not
+from .reasons import met, why_not
 from .situation import PeriodFacts, Readings
 
 
@@ -50,6 +50,8 @@ class Ledger:
     left: list[int]
     lines: list[Line]
     not_applied: list[NotApplied] = field(default_factory=list)
+    met: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each policy and tax with conditions that held: what they were held against."""
 
     def indices_of(self, names: Sequence[str]) -> list[int]:
         """The lines of these charges and fees."""
@@ -104,6 +106,8 @@ def _stands(policy: Policy, ledger: Ledger, readings: Readings, facts: PeriodFac
             raise readings.missing(missing.attribute, policy.name) from None
     if reason is not None:
         _pass_over(policy, ledger, reason)
+    elif policy.when:
+        ledger.met[policy.name] = met(policy.when, facts)
     return reason is None
 
 
@@ -199,6 +203,7 @@ def _settle(policy: Policy, targets: list[int], base: Sequence[int], ledger: Led
             because=policy.because,
             source=policy.citation,
             taken=taken,
+            met=ledger.met.get(policy.name, ()),
         )
     )
 

@@ -1,4 +1,4 @@
-"""Why a rule did not apply: the condition that failed, and by how much, in business words."""
+"""Why a rule applied or did not: the conditions that held, or the one that failed and by how much."""
 
 from __future__ import annotations
 
@@ -30,6 +30,27 @@ def why_not(conditions: tuple[Condition, ...], facts: Facts) -> str | None:
     """The reason why conditions do not all hold, or None where they do. Raises `Missing`."""
     failure = first_failure(conditions, facts)
     return None if failure is None else _reason(failure, facts)
+
+
+def met(conditions: tuple[Condition, ...], facts: Facts) -> tuple[str, ...]:
+    """Each condition that held, and the value that it was held against where its words don't give it away."""
+    found: list[str] = []
+    for condition in conditions:
+        match condition:
+            case And(parts):
+                found.extend(met(parts, facts))
+            case Compare(_, Comparison.IS, _, text):
+                found.append(text)
+            case Compare(left, _, _, text) | OneOf(left, _, _, text):
+                found.append(f"{text} (it is {_text(value_of(left, facts))})")
+            case Or(parts):
+                # Read from the top: the first part that holds decides, and those before it were known.
+                found.extend(met((next(part for part in parts if holds(part, facts)),), facts))
+            case Known(_, _, text) | StartsIn(_, text) | Not(_, text):
+                found.append(text)
+            case _:
+                assert_never(condition)
+    return tuple(found)
 
 
 def _reason(condition: Condition, facts: Facts) -> str:
