@@ -7,6 +7,8 @@ Blocks of README.md and docs/*.md are taken in order, in one folder for each doc
   `...` stands for any lines.
 - `python`: runs, in one namespace for each document. What it prints is compared with a `text` block right after it.
 - `json`, `jsonl`, `csv`: are parsed.
+- `text` after `<!-- invoice -->`: the sheet of the invoice of the first example of the ruleset above it, or of the one
+  that `<!-- invoice: TITLE -->` names.
 - `diff`: changes a file of the folder that `<!-- edit: NAME -->` names.
 
 A comment right before a block says more: `<!-- file: NAME -->` also writes it into the folder, `<!-- mistake: CODE -->`
@@ -35,10 +37,11 @@ import pytest
 
 from ratebook.diagnostics import Severity, Source
 from ratebook.diagnostics.text import render_text
-from ratebook.engine.compiler.compile import compile_ruleset
+from ratebook.engine.compiler.compile import Compiled, compile_ruleset
 from ratebook.engine.examples import findings_of, run_example
 from ratebook.grammar.format import format_ruleset
 from ratebook.grammar.parse import parse
+from ratebook.invoice import InvoiceFormat, InvoiceOptions, build_invoice, english, render_invoice
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"errors.md", "benchmarks.md"}  # made by programs, and held to them by tests of their own
@@ -98,6 +101,8 @@ class Reader:
         self.folder = folder
         self.namespace: dict[str, object] = {"__name__": "__main__"}
         self.printed: str | None = None
+        self.compiled: Compiled | None = None
+        """The ruleset shown last, which the invoices below it are of."""
         self.shown: str | None = None
         """What the block just read ought to show, where it shows something else."""
 
@@ -117,6 +122,8 @@ class Reader:
                 yield from self.console(block)
             case "python":
                 yield from self.python(block)
+            case "text" if block.marker.split(":")[0] == "invoice":
+                yield from self.invoice(block)
             case "text" if printed is not None:
                 if not same(printed, block.text):
                     self.shown = shortened(printed)
@@ -142,6 +149,7 @@ class Reader:
 
         source = Source(block.named("file") or "shown.rates", block.text)
         compiled = compile_ruleset(source, read)
+        self.compiled = compiled
         errors = [finding for finding in compiled.findings if finding.severity is Severity.ERROR]
         wanted = block.named("mistake").split()
         if wanted or block.marker == "part":
@@ -165,6 +173,25 @@ class Reader:
             findings = list(findings_of(run_example(compiled.program, example)))
             if findings:
                 yield render_text(findings, compiled.sources, colour=False)
+
+    def invoice(self, block: Block) -> Iterator[str]:
+        compiled, title = self.compiled, block.named("invoice")
+        examples = () if compiled is None or compiled.ruleset is None else compiled.ruleset.examples
+        example = next((item for item in examples if title in ("", item.title)), None)
+        statement = None
+        if compiled is not None and compiled.program is not None and example is not None:
+            statement = run_example(compiled.program, example).statement
+        if compiled is None or statement is None:
+            yield f"no example above has an invoice{f' and is called “{title}”' if title else ''}"
+            return
+        sheet = sheet_of(
+            render_invoice(
+                build_invoice(statement, None, InvoiceOptions(language=english()), compiled.sources), InvoiceFormat.TEXT
+            )
+        )
+        if not same(sheet, block.text):
+            self.shown = shortened(sheet)
+            yield f"the invoice is:\n{sheet}"
 
     def console(self, block: Block) -> Iterator[str]:
         pieces = []
@@ -218,6 +245,15 @@ class Reader:
             yield f"{target.name} has these lines {text.count(before)} times:\n{before}"
             return
         target.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def sheet_of(invoice: str) -> str:
+    """The lines and totals of an invoice in text, without its head and its workings."""
+    words = english().words
+    lines = invoice.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(words.description))
+    last = lines.index(words.workings)
+    return "\n".join(lines[first:last]).rstrip() + "\n"
 
 
 def shown_commands(text: str) -> Iterator[tuple[str, str]]:
