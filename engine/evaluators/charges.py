@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from fractions import Fraction
 from typing import assert_never
 
@@ -94,7 +93,7 @@ def _together(situation: Situation, sections: Sequence[Section], parts: Sequence
     """The parts of a bill inside which a counting year ends, each under the days that it is for."""
     money = situation.program.money.currency.code
     steps = tuple(
-        total(Role.AMOUNT, part.steps, f"{section.days.start} to {section.days.end - timedelta(days=1)}", money)
+        total(Role.AMOUNT, part.steps, section.dates, money)
         for section, part in zip(sections, parts, strict=True)
         if part.steps
     )

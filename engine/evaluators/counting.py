@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
 
 from ..dispatch import Key
@@ -35,6 +36,11 @@ class Section:
     pooled_before: Fraction = NOTHING
     pooled_entered: bool = False
 
+    @property
+    def dates(self) -> str:
+        """Its first and last day, in words."""
+        return f"{self.days.start} to {self.days.end - timedelta(days=1)}"
+
 
 def sections_of(
     charge: Charge, situation: Situation, groups: Sequence[Group], sizes: Sequence[Fraction]
@@ -49,7 +55,7 @@ def sections_of(
         return [Section(situation.covered_days, tuple(sizes), nothing, new)]
     found: list[Section] = []
     for days, own in _by_year(charge, situation, groups, sizes):
-        year = counting_year(charge.counted, situation, days)
+        year = counting_year(charge.counted, situation.subscription.start, days.start)
         if found:
             found.append(Section(days, own, nothing, new, year))
             continue
@@ -68,10 +74,9 @@ def sections_of(
     return found
 
 
-def counting_year(counted: CountedPer, situation: Situation, days: DateRange) -> DateRange:
-    """The year of a ladder in which a range of days begins."""
-    anchored = counted is CountedPer.YEAR_FROM_START
-    return billing_period(Billing(YEARLY, anchored), days.start, situation.subscription.start)
+def counting_year(counted: CountedPer, start: date, day: date) -> DateRange:
+    """The year of a ladder that holds a day, of a subscription that starts on `start`."""
+    return billing_period(Billing(YEARLY, anchored=counted is CountedPer.YEAR_FROM_START), day, start)
 
 
 def _by_year(
@@ -81,7 +86,7 @@ def _by_year(
     assert charge.counted is not None and isinstance(charge.source, OfMeter)
     meter = situation.program.meters[charge.source.meter]
     covered = situation.covered_days
-    year = counting_year(charge.counted, situation, covered)
+    year = counting_year(charge.counted, situation.subscription.start, covered.start)
     if year.end >= covered.end or not meter.adds_up:
         return [(covered, tuple(sizes))]
     # The quantity of a period is rounded once, so that the last part is what the others leave of it.
@@ -90,9 +95,7 @@ def _by_year(
     found: list[tuple[DateRange, tuple[Fraction, ...]]] = []
     begins = covered.start
     while begins < covered.end:
-        part = DateRange(
-            begins, min(counting_year(charge.counted, situation, DateRange(begins, begins)).end, covered.end)
-        )
+        part = DateRange(begins, min(year.end, covered.end))
         own = list(left)
         if part.end < covered.end:
             read = {
@@ -104,6 +107,7 @@ def _by_year(
         freed = [free - used for free, used in zip(freed, taken, strict=True)]
         found.append((part, tuple(size - used for size, used in zip(own, taken, strict=True))))
         begins = part.end
+        year = counting_year(charge.counted, situation.subscription.start, begins)
     return found
 
 
@@ -121,7 +125,7 @@ def _before(charge: Charge, situation: Situation, year: DateRange) -> dict[Key, 
         groups, sizes = _priced_then(charge, whole)
         parts = _by_year(charge, whole, groups, sizes)
         for part, own in parts:
-            if counting_year(charge.counted, situation, part) != year:
+            if counting_year(charge.counted, situation.subscription.start, part.start) != year:
                 continue
             for group, size in zip(groups, own, strict=True):
                 if size > 0 or len(parts) == 1 or not charge.columns:

@@ -40,8 +40,9 @@ def priced_section(
         return [Parts() for _ in groups]
     match charge.pooling:
         case None:
+            note = "" if sole else section.dates
             return [
-                _on_own_ladder(charge, readings, group, size, before, entered=entered)
+                _on_own_ladder(charge, readings, group, size, before, entered=entered, note=note)
                 if size or sole or not charge.columns
                 else Parts()
                 for group, size, before, entered in zip(
@@ -49,20 +50,29 @@ def priced_section(
                 )
             ]
         case Pooling.SHARE:
-            return _by_share(charge, readings, groups, section)
+            return _by_share(charge, readings, groups, section, note="" if sole else section.dates)
         case Pooling.ROW_ORDER:
             turns = [Turn(number, size) for number, size in enumerate(section.sizes)]
-            return _by_turns(charge, readings, groups, section, turns)
+            return _by_turns(charge, readings, groups, section, turns, note="" if sole else section.dates)
         case Pooling.TIME_ORDER:
-            return _by_turns(charge, readings, groups, section, list(_turns_in_time(charge, readings, groups, section)))
+            turns = list(_turns_in_time(charge, readings, groups, section))
+            return _by_turns(charge, readings, groups, section, turns, note="" if sole else section.dates)
 
 
 def _on_own_ladder(
-    charge: Charge, readings: Readings, group: Group, size: Fraction, before: Fraction, *, entered: bool
+    charge: Charge,
+    readings: Readings,
+    group: Group,
+    size: Fraction,
+    before: Fraction,
+    *,
+    entered: bool,
+    note: str,
 ) -> Parts:
     schedule = settle(charge.rows[group.row].schedule, readings)
     if not entered or schedule.mode is Mode.GRADUATED:
-        return climbed(readings.situation, charge, schedule, [Climb(before, before + size, entered)])
+        note = _noted(note, _on_it_before(charge, before))
+        return climbed(readings.situation, charge, schedule, [Climb(before, before + size, entered)], note=note)
     return _difference(charge, readings, schedule, size, before)
 
 
@@ -71,14 +81,16 @@ def _difference(charge: Charge, readings: Readings, schedule: Schedule, size: Fr
     money = readings.situation.program.money.currency.code
     prices = []
     for quantity, words in ((before + size, "to date"), (before, "before this bill")):
-        parts = climbed(readings.situation, charge, schedule, [Climb(NOTHING, quantity)])
+        parts = climbed(readings.situation, charge, schedule, [Climb(NOTHING, quantity)], note=words)
         label = f"price of {plain(quantity)} {charge.unit}".rstrip() + f" {words}"
         prices.append(total(Role.AMOUNT, parts.steps, label, money))
     step = difference(Role.AMOUNT, (prices[0], prices[1]), unit=money)
     return Parts((step,), (Portion(size, step.value / size),) if size else ())
 
 
-def _by_share(charge: Charge, readings: Readings, groups: Sequence[Group], section: Section) -> list[Parts]:
+def _by_share(
+    charge: Charge, readings: Readings, groups: Sequence[Group], section: Section, *, note: str
+) -> list[Parts]:
     """Each combination's share of what the whole costs at its row's prices; without usage, the first pays it."""
     money = readings.situation.program.money.currency.code
     whole = sum(section.sizes, NOTHING)
@@ -90,7 +102,7 @@ def _by_share(charge: Charge, readings: Readings, groups: Sequence[Group], secti
             continue
         if group.row not in of_row:
             of_row[group.row] = _on_own_ladder(
-                charge, readings, group, whole, section.pooled_before, entered=section.pooled_entered
+                charge, readings, group, whole, section.pooled_before, entered=section.pooled_entered, note=note
             )
         priced = of_row[group.row]
         if size == whole:
@@ -105,7 +117,13 @@ def _by_share(charge: Charge, readings: Readings, groups: Sequence[Group], secti
 
 
 def _by_turns(
-    charge: Charge, readings: Readings, groups: Sequence[Group], section: Section, turns: Sequence[Turn]
+    charge: Charge,
+    readings: Readings,
+    groups: Sequence[Group],
+    section: Section,
+    turns: Sequence[Turn],
+    *,
+    note: str,
 ) -> list[Parts]:
     """Each turn goes on where the one before it ended. The first that has something to price enters the ladder."""
     taken = [turn for turn in turns if turn.size > 0] or [
@@ -122,10 +140,22 @@ def _by_turns(
         else:
             own.append(Climb(position, position + turn.size, resumed))
         position, resumed, last = position + turn.size, True, turn.group
-    return [
-        climbed(readings.situation, charge, schedule, climbs[number], position) if number in climbs else Parts()
-        for number, schedule in enumerate(settle(charge.rows[group.row].schedule, readings) for group in groups)
-    ]
+    found: list[Parts] = []
+    for number, group in enumerate(groups):
+        own = climbs.get(number, [])
+        schedule = settle(charge.rows[group.row].schedule, readings)
+        where = f"in {len(own)} turns" if len(own) > 1 else _on_it_before(charge, own[0].start) if own else ""
+        parts = climbed(readings.situation, charge, schedule, own, position, note=_noted(note, where))
+        found.append(parts)
+    return found
+
+
+def _on_it_before(charge: Charge, quantity: Fraction) -> str:
+    return f"{plain(quantity)} {charge.unit}".rstrip() + " on the ladder before" if quantity else ""
+
+
+def _noted(*notes: str) -> str:
+    return ", ".join(filter(None, notes))
 
 
 def _turns_in_time(charge: Charge, readings: Readings, groups: Sequence[Group], section: Section) -> Iterator[Turn]:

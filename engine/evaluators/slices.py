@@ -6,7 +6,7 @@ The derivation is made here, from the very slices that give the amount.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 
@@ -97,11 +97,18 @@ def priced_parts(
 
 
 def climbed(
-    situation: Situation, charge: Charge, schedule: Schedule, climbs: Sequence[Climb], whole: Fraction | None = None
+    situation: Situation,
+    charge: Charge,
+    schedule: Schedule,
+    climbs: Sequence[Climb],
+    whole: Fraction | None = None,
+    *,
+    note: str = "",
 ) -> Parts:
     """What stretches of one ladder cost together, a step a band. Raises `Refused` for a refused band.
 
     `whole` is the quantity whose size chooses the band of a volume schedule, where it is not the end of the stretch.
+    `note` says to a reader of the first step why the ladder is not climbed from its foot.
     """
     numbers = [number for climb in climbs for number in (climb.start, climb.end)]
     scale = lcm(schedule.quantity_scale, *(number.denominator for number in numbers))
@@ -123,6 +130,8 @@ def climbed(
         if piece.size > 0:
             size = Fraction(piece.size, finer.quantity_scale)
             portions.append(Portion(size, Fraction(piece.amount, finer.money_scale) / size))
+    if note and steps:
+        steps[0] = replace(steps[0], note=", ".join(filter(None, (steps[0].note, note))))
     return Parts(tuple(steps), tuple(portions))
 
 

@@ -51,8 +51,9 @@ _KNOWN: Mapping[type, str] = MappingProxyType(
         operations.Plan: "name labels place start end billing charges fees includes bounds policies taxes",
         operations.Meter: "name labels unit event aggregation place text field factor rank where level per interval "
         "by_day rounding each_rounding each_minimum",
-        operations.Charge: "name labels place text source unit columns tree rows pooling counted prorated bounds_per_row "
-        "minimum cap period_minimum period_cap free_events free_quantity free_text round_event when because citation",
+        operations.Charge: "name labels place text source unit columns tree rows pooling counted prorated "
+        "bounds_per_row minimum cap period_minimum period_cap free_events free_quantity free_text round_event when "
+        "because citation",
         operations.Column: "kind name values",
         operations.Row: "schedule place minimum cap",
         operations.Bound: "amount text place prorated because source",
