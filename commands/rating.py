@@ -295,12 +295,21 @@ def _reach_notes(
 
 
 def _reaches_back_to(program: Program, subscriptions: Sequence[Subscription], period: DateRange) -> date | None:
+    from ..engine.evaluators.counting import counting_year
+
     days = [
         include.every.after(subscription.start, max(include.every.steps_to(subscription.start, period.start), 0))
         for subscription in subscriptions
         for plan in program.plans[subscription.plan]
         for include in plan.includes
         if include.every is not None
+    ]
+    days += [
+        max(counting_year(charge.counted, item.start, max(period.start, item.start)).start, item.start)
+        for item in subscriptions
+        for plan in program.plans[item.plan]
+        for charge in plan.charges
+        if charge.counted is not None
     ]
     reaching = [day for day in days if day < period.start]
     return min(reaching, default=None)

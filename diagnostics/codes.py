@@ -95,6 +95,10 @@ CODES = _table(
     Code("RB2210", "meter that nothing prices", warning=True),
     Code("RB2211", "condition that can never hold"),
     Code("RB2212", "plan without a charge or a fee", warning=True),
+    Code("RB2215", "ladder that cannot be shared"),
+    Code("RB2216", "ladder that cannot run over several bills"),
+    Code("RB2217", "proration that does not fit"),
+    Code("RB2218", "usage that changes what others pay", warning=True),
     # RB23xx: dates and versions
     Code("RB2301", "dates that overlap"),
     Code("RB2302", "gap between versions", warning=True),
@@ -154,6 +158,7 @@ CODES = _table(
     Code("RB4006", "quantity without a field that the charge needs"),
     Code("RB4007", "period that the plan does not bill"),
     Code("RB4008", "width below zero"),
+    Code("RB4010", "event below zero where the order of time decides"),
     # RB50xx: examples
     Code("RB5001", "example that does not come out"),
     Code("RB5002", "example that nobody has reviewed"),

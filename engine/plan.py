@@ -167,13 +167,14 @@ class Column(Record):
 
 
 class Bound(Record):
-    """A floor or ceiling in money. `text` and `place` are the ruleset's."""
+    """A floor or ceiling in money. `text` and `place` are the ruleset's. `prorated` ones are for the covered days."""
 
     amount: Fraction
     text: str
     place: Place
     because: str = ""
     source: str = ""
+    prorated: bool = False
 
 
 class Row(Record):
@@ -192,8 +193,25 @@ class LineRounding(Record):
     mode: Rounding
 
 
+class Pooling(enum.Enum):
+    """How all combinations of a charge's `by` values share one ladder."""
+
+    ROW_ORDER = "pooled in row order"
+    SHARE = "pooled by share"
+    TIME_ORDER = "pooled in time order"
+
+
+class CountedPer(enum.Enum):
+    """The year over which a ladder runs, where it runs over several bills."""
+
+    YEAR_FROM_START = "counted per year from start"
+    CALENDAR_YEAR = "counted per calendar year"
+
+
 class Charge(Record):
     """A priced quantity. Without columns there is one row and always one line.
+
+    A charge that is `prorated` prices each local day's level on the whole ladder, for that day's share.
 
     Under `OfEach` the bounds `minimum` and `cap` are per event; `period_minimum` and `period_cap` bound the sum.
     """
@@ -207,6 +225,9 @@ class Charge(Record):
     columns: tuple[Column, ...]
     tree: Tree
     rows: tuple[Row, ...]
+    pooling: Pooling | None = None
+    counted: CountedPer | None = None
+    prorated: bool = False
     bounds_per_row: bool = False
     minimum: Bound | None = None
     cap: Bound | None = None
@@ -254,13 +275,17 @@ class Fee(Record):
 
 
 class Include(Record):
-    """Included units of a meter, in the meter's unit; `every` is None for each billing period."""
+    """Included units of a meter, in the meter's unit; `every` is None for each billing period.
+
+    `prorated` ones are the covered days' share of the period, or of the term of `every`.
+    """
 
     meter: str
     quantity: Fraction
     text: str
     place: Place
     every: Every | None = None
+    prorated: bool = False
     because: str = ""
     citation: str = ""
 
@@ -538,6 +563,33 @@ def _violations_of_charge(program: Program, charge: Charge, known: set[str]) -> 
         yield f"the tree of charge {charge.name} must not be deeper than its columns"
     for row in charge.rows:
         yield from _violations_of_schedule(charge.name, row.schedule)
+    yield from _violations_of_ladder(program, charge)
+
+
+def _violations_of_ladder(program: Program, charge: Charge) -> Iterator[str]:
+    if charge.pooling is None and charge.counted is None and not charge.prorated:
+        return
+    if not isinstance(charge.source, OfMeter):
+        yield f"charge {charge.name} must price a meter to have a ladder of its own kind"
+        return
+    meter = program.meters[charge.source.meter]
+    if charge.pooling is not None and len({_ladder_of(row.schedule, charge.pooling) for row in charge.rows}) > 1:
+        yield f"the rows of charge {charge.name}, which share a ladder, must have the same bounds and steps"
+    if charge.pooling is Pooling.TIME_ORDER and (not meter.adds_up or meter.rounding is not None):
+        yield f"charge {charge.name}, pooled in time order, must price a quantity that events add up to"
+    if charge.prorated and (meter.level is None or charge.counted is not None):
+        yield f"charge {charge.name}, which is prorated by day, must price a level on the ladder of one bill"
+
+
+def _ladder_of(schedule: Schedule, pooling: Pooling) -> tuple[object, ...]:
+    def exact(number: int | None) -> Fraction | None:
+        return None if number is None else Fraction(number, schedule.quantity_scale)
+
+    return schedule.mode, tuple(
+        (exact(band.upper), band.inclusive, band.width_per, band.prorated)
+        + (() if pooling is Pooling.SHARE else (exact(band.step),))
+        for band in schedule.bands
+    )
 
 
 def _violations_of_schedule(name: str, schedule: Schedule) -> Iterator[str]:

@@ -38,7 +38,8 @@ class Band(Record):
 
     `upper` is the bound above which the next band begins, None for the last. `rate` is money per integer of quantity,
     or per started `step` of so many integers. `once` is added where the band is entered, with `if_used` only for a
-    quantity above zero. `width_per` makes the band's width (not `upper`) so many times what it depends on.
+    quantity above zero. `width_per` makes the band's width (not `upper`) so many times what it depends on; with
+    `prorated` it is the covered days' share of itself.
     """
 
     upper: int | None
@@ -49,6 +50,7 @@ class Band(Record):
     if_used: bool = False
     refused: bool = False
     width_per: DependsOn | None = None
+    prorated: bool = False
     head: str = ""
     text: str = ""
     once_text: str = ""
@@ -64,7 +66,7 @@ class Schedule(Record):
 
     @property
     def depends(self) -> bool:
-        return any(band.width_per is not None for band in self.bands)
+        return any(band.width_per is not None or band.prorated for band in self.bands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,18 @@ class Slice:
     once: int
 
 
-def walk(schedule: Schedule, quantity: int, start: int = 0, whole: int | None = None) -> tuple[Slice, ...]:
+def walk(
+    schedule: Schedule, quantity: int, start: int = 0, whole: int | None = None, *, resumed: bool = False
+) -> tuple[Slice, ...]:
     """The slices of a quantity (in the schedule's integers; below zero counts as zero), in order of the bands.
 
     The sizes add up to the quantity; the amounts and `once` add up to its price. The first band is entered even by
     zero. With `start`, only what lies above it is sliced, and a band begun before it has had its `once`; `whole` is
-    then the quantity that chooses the band of a volume schedule. Raises `ValueError` for a schedule whose widths
-    still depend.
+    then the quantity that chooses the band of a volume schedule.
+
+    A `resumed` ladder was climbed to `start` by others, or on earlier bills: its foot has been entered, and a step that
+    was started below `start` has been paid for. Without it, steps begin anew at `start`. Raises `ValueError` for a
+    schedule whose widths still depend.
     """
     quantity = max(quantity, 0)
     match schedule.mode:
@@ -96,12 +103,16 @@ def walk(schedule: Schedule, quantity: int, start: int = 0, whole: int | None = 
                     break
                 high = quantity if band.upper is None else min(quantity, band.upper)
                 if high > start or (index == 0 and start == 0):
-                    slices.append(_slice(schedule, index, high - max(low, start), entered=low >= start))
+                    begun = max(start - low, 0) if resumed else 0
+                    entered = low >= start and not (resumed and index == 0 and not band.if_used)
+                    slices.append(_slice(schedule, index, high - max(low, start), begun, entered=entered))
                 low = band.upper if band.upper is not None else quantity
             return tuple(slices)
         case Mode.VOLUME | Mode.STAIRSTEP:
             index = band_of(schedule, quantity if whole is None else whole)
-            return (_slice(schedule, index, quantity - start, entered=start == 0),)
+            entered = start == 0 and (not resumed or schedule.bands[index].if_used)
+            begun = start if resumed else 0
+            return (_slice(schedule, index, quantity - start, begun, entered=entered),)
 
 
 def band_of(schedule: Schedule, quantity: int) -> int:
@@ -112,14 +123,14 @@ def band_of(schedule: Schedule, quantity: int) -> int:
     raise ValueError("the last band of a schedule is open")
 
 
-def _slice(schedule: Schedule, index: int, size: int, *, entered: bool) -> Slice:
+def _slice(schedule: Schedule, index: int, size: int, begun: int, *, entered: bool) -> Slice:
     band = schedule.bands[index]
-    if band.width_per is not None:
+    if band.width_per is not None or band.prorated:
         raise ValueError("the widths of this schedule still depend")
     once = band.once if entered and not (band.if_used and size <= 0) else 0
     if band.step is None:
         return Slice(index, size, 0, size * band.rate, once)
-    steps = -(-size // band.step)
+    steps = -(-(begun + size) // band.step) + -begun // band.step
     return Slice(index, size, steps, steps * band.rate, once)
 
 
@@ -172,7 +183,7 @@ def settled(schedule: Schedule, factors: tuple[Fraction, ...]) -> Schedule:
     denominator = lcm(*(bound.denominator for bound in bounds if bound is not None))
     finer = scaled(schedule, schedule.quantity_scale * denominator)
     bands = tuple(
-        replace(band, upper=None if bound is None else int(bound * denominator), width_per=None)
+        replace(band, upper=None if bound is None else int(bound * denominator), width_per=None, prorated=False)
         for band, bound in zip(finer.bands, bounds, strict=True)
     )
     return replace(finer, bands=bands)

@@ -22,6 +22,7 @@ from ..plan import (
     Card,
     Column,
     Combination,
+    CountedPer,
     Fee,
     Include,
     LineRounding,
@@ -29,6 +30,7 @@ from ..plan import (
     PlanBound,
     Policy,
     PolicyKind,
+    Pooling,
     Source,
     Tax,
 )
@@ -104,6 +106,7 @@ class Band(Record):
     price: Price
     inclusive: bool = True
     width_per: DependsOn | None = None
+    prorated: bool = False
 
 
 class Row(Record):
@@ -135,6 +138,9 @@ class Charge(Record):
     """For each column every value that its field may have, or None where any text or number may stand."""
     may_lack: tuple[bool, ...] = ()
     """For each column whether an event may come without its field."""
+    pooling: Pooling | None = None
+    counted: CountedPer | None = None
+    prorated: bool = False
     bounds_per_row: bool = False
     minimum: Bound | None = None
     cap: Bound | None = None

@@ -6,28 +6,22 @@ The derivation is made here, from the very slices that give the amount.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
 
-from ...money import Rounding, approximate_text, decimal_text
 from ..condition import scalar
-from ..derivation import Role, Step, difference, given, greater, lesser, product, quotient, rounded, total
+from ..derivation import Role, Step, difference, given, greater, lesser, rounded, total
 from ..dispatch import Key
-from ..period import DateRange, Every
-from ..plan import Bound, Charge, Include, OfAmount, OfAttribute, OfEach, OfMeter
-from ..schedule import Band, Mode, Schedule, Slice, fitting, settled, walk
+from ..plan import Bound, Charge, OfAmount, OfAttribute, OfEach, OfMeter
 from ..statement import Line, LineKind
-from .situation import Group, Readings, Situation, earlier_periods
-
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """A part of a line's quantity at one unit price: what `100 GB of egress free` chooses the dearest of."""
-
-    quantity: Fraction
-    unit_price: Fraction
+from .counting import Section, sections_of
+from .daily import priced_by_day
+from .included import Allowance, priced_quantity
+from .pooling import priced_section
+from .proration import bound_step
+from .situation import Group, Readings, Situation
+from .slices import Parts, Portion
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,95 +34,17 @@ class Priced:
     portions: tuple[Portion, ...] = ()
 
 
-class Allowance:
-    """What is left of an included quantity while the charges of a statement use it up, in row order."""
-
-    def __init__(self, include: Include, left: Fraction, note: str) -> None:
-        self.include = include
-        self.left = left
-        self.note = note
-
-    def take(self, quantity: Fraction) -> Fraction:
-        """The part of a quantity that is included; it is gone afterwards."""
-        taken = min(self.left, max(quantity, Fraction(0)))
-        self.left -= taken
-        return taken
-
-
-def allowances(situation: Situation) -> list[Allowance]:
-    """What each `include` frees at most in the period.
-
-    One that renews every so many months is used up over each term of the subscription. Where a term ends inside the
-    period, what lies before its end is freed by what the old term had left, what lies after it by the new term; a
-    quantity without a time counts as of the period's beginning. Meters that do not add up cannot be split: their
-    period belongs whole to the term in which it begins.
-    """
-    found = []
-    for include in situation.plan.includes:
-        left, note = include.quantity, ""
-        if include.every is not None:
-            left, used = _left_of_terms(situation, include, include.every)
-            note = "" if not used else f"{plain(used)} used before this period"
-        found.append(Allowance(include, left, note))
-    return found
-
-
-def _left_of_terms(situation: Situation, include: Include, every: Every) -> tuple[Fraction, Fraction]:
-    """What an include frees in the period, and what the term in which the period begins had used before it."""
-    start, covered = situation.subscription.start, situation.covered_days
-    steps = max(every.steps_to(start, covered.start), 0)
-    used = _used_between(situation, include, every.after(start, steps), covered.start)
-    left = max(include.quantity - used, Fraction(0))
-    renewal = every.after(start, steps + 1)
-    if renewal >= covered.end or not situation.program.meters[include.meter].adds_up:
-        return left, used
-    freed = Fraction(0)
-    begins = covered.start
-    while begins < covered.end:
-        part = DateRange(begins, min(renewal, covered.end))
-        freed += min(left, _used_in(situation, include, situation.days, part))
-        steps += 1
-        begins, renewal, left = part.end, every.after(start, steps + 1), include.quantity
-    return freed, used
-
-
-def _used_between(situation: Situation, include: Include, since: date, before: date) -> Fraction:
-    """The quantity of an included meter in the billing periods before one, as far back as a day."""
-    adds_up = situation.program.meters[include.meter].adds_up
-    used = Fraction(0)
-    for days in earlier_periods(situation.plan, situation.subscription, since, before):
-        covered = days.overlap(situation.subscription_days())
-        if covered is None or (covered.start < since and not adds_up):
-            continue
-        part = covered.overlap(DateRange(since, max(before, since)))
-        if part is not None:
-            used += _used_in(situation, include, days, part)
-    return used
-
-
-def _used_in(situation: Situation, include: Include, days: DateRange, part: DateRange) -> Fraction:
-    """The quantity of an included meter in a part of a billing period, as its charge groups it."""
-    quantities = situation.quantities
-    if part.start > max(days.start, situation.subscription.start):
-        quantities = tuple(item for item in quantities if item.time is not None)
-    readings = Readings(replace(situation, days=days, covered_days=part, quantities=quantities))
-    return sum((max(group.metered.value, Fraction(0)) for group in _groups(readings, include.meter)), Fraction(0))
-
-
-def _groups(readings: Readings, meter: str) -> list[Group]:
-    """The quantities of a meter as its first charge groups them."""
-    situation = readings.situation
-    for charge in situation.plan.charges:
-        if isinstance(charge.source, OfMeter) and charge.source.meter == meter:
-            return readings.groups(charge, situation.program.meters[meter])
-    return [Group(0, (), readings.total(meter))]
-
-
 def price_charge(
     charge: Charge, readings: Readings, held: Sequence[Allowance], amounts: dict[str, Fraction]
 ) -> list[Priced]:
     """The lines of one charge that is no `each` charge, its own floor and cap included."""
-    lines = [_price_group(charge, readings, held, group) for group in _quantities(charge, readings, amounts)]
+    groups = _quantities(charge, readings, amounts)
+    quantities = [priced_quantity(charge, group.metered, held) for group in groups]
+    priced = _on_ladders(charge, readings, groups, [quantity.value for quantity in quantities])
+    lines = [
+        _line(charge, readings.situation, group, quantity, parts)
+        for group, quantity, parts in zip(groups, quantities, priced, strict=True)
+    ]
     if not charge.columns or charge.bounds_per_row:
         return lines
     return lines + [Priced(line, charge) for line in _sum_bounds(charge, readings.situation, lines)]
@@ -162,18 +78,31 @@ def _quantities(charge: Charge, readings: Readings, amounts: dict[str, Fraction]
             assert_never(charge.source)
 
 
-def _price_group(charge: Charge, readings: Readings, held: Sequence[Allowance], group: Group) -> Priced:
-    situation = readings.situation
+def _on_ladders(charge: Charge, readings: Readings, groups: Sequence[Group], sizes: Sequence[Fraction]) -> list[Parts]:
+    """What the quantities of a charge cost, a combination each, on their own ladders or on one that they share."""
+    if charge.prorated:
+        return priced_by_day(charge, readings, groups)
+    sections = sections_of(charge, readings.situation, groups, sizes)
+    found = [priced_section(charge, readings, groups, section, sole=len(sections) == 1) for section in sections]
+    if len(found) == 1:
+        return found[0]
+    return [_together(readings.situation, sections, parts) for parts in zip(*found, strict=True)]
+
+
+def _together(situation: Situation, sections: Sequence[Section], parts: Sequence[Parts]) -> Parts:
+    """The parts of a bill inside which a counting year ends, each under the days that it is for."""
+    money = situation.program.money.currency.code
+    steps = tuple(
+        total(Role.AMOUNT, part.steps, section.dates, money)
+        for section, part in zip(sections, parts, strict=True)
+        if part.steps
+    )
+    return Parts(steps, tuple(portion for part in parts for portion in part.portions))
+
+
+def _line(charge: Charge, situation: Situation, group: Group, quantity: Step, parts: Parts) -> Priced:
     row = charge.rows[group.row]
-    quantity = group.metered
-    if quantity.value < 0:
-        zero = given(Role.BOUND, Fraction(0), "a negative quantity is priced as zero", charge.unit)
-        quantity = greater(Role.QUANTITY, (quantity, zero))
-    if isinstance(charge.source, OfMeter):
-        quantity = _less_included(quantity, [item for item in held if item.include.meter == charge.source.meter])
-    schedule = settle(row.schedule, readings)
-    parts, portions = priced_parts(situation, charge, schedule, quantity.value)
-    amount = total(Role.AMOUNT, parts, unit=situation.program.money.currency.code)
+    amount = total(Role.AMOUNT, parts.steps, unit=situation.program.money.currency.code)
     amount = bounded(amount, row.minimum, row.cap, situation)
     if not charge.columns or charge.bounds_per_row:
         amount = bounded(amount, charge.minimum, charge.cap, situation)
@@ -191,122 +120,16 @@ def _price_group(charge: Charge, readings: Readings, held: Sequence[Allowance], 
         source=charge.citation,
         quantity_derivation=quantity,
     )
-    return Priced(line, charge, group.key, portions)
-
-
-def _less_included(quantity: Step, held: Sequence[Allowance]) -> Step:
-    parts = [quantity]
-    left = quantity.value
-    for allowance in held:
-        taken = allowance.take(left)
-        left -= taken
-        parts.append(
-            given(
-                Role.INCLUDED,
-                taken,
-                allowance.include.text,
-                quantity.unit,
-                place=allowance.include.place,
-                note=allowance.note,
-            )
-        )
-    return quantity if len(parts) == 1 else difference(Role.QUANTITY, tuple(parts), unit=quantity.unit)
-
-
-def settle(schedule: Schedule, readings: Readings) -> Schedule:
-    """The schedule with the widths that depend on days, a meter or an attribute multiplied out."""
-    if not schedule.depends:
-        return schedule
-    return settled(schedule, tuple(_factor(band, readings) for band in schedule.bands))
-
-
-def _factor(band: Band, readings: Readings) -> Fraction:
-    situation = readings.situation
-    if band.width_per is None:
-        return Fraction(1)
-    depends = band.width_per
-    if depends.meter is not None:
-        value = max(readings.total(depends.meter).value, Fraction(0))
-    elif depends.attribute is not None:
-        found = situation.subscription.attributes.get(depends.attribute)
-        if found is None:
-            raise readings.missing(depends.attribute, band.head)
-        number = scalar(found)
-        assert isinstance(number, Fraction), "the resolver lets widths depend on numbers only"
-        value = number
-    else:
-        value = Fraction(situation.covered_days.day_count)
-    if value < 0:
-        raise situation.refuse("RB4008", f"the width “{band.head}” would be below zero: it depends on {plain(value)}")
-    return value / depends.per
-
-
-def priced_parts(
-    situation: Situation,
-    charge: Charge,
-    schedule: Schedule,
-    quantity: Fraction,
-    start: Fraction = Fraction(0),
-    whole: Fraction | None = None,
-) -> tuple[tuple[Step, ...], tuple[Portion, ...]]:
-    """The priced slices of a quantity above `start`, as steps and as portions. Raises `Refused` for a refused band.
-
-    `whole` is the quantity whose size chooses the band of a volume schedule, where it is not `quantity`.
-    """
-    finer, _ = fitting(schedule, quantity)
-    finer, _ = fitting(finer, start)
-    finer, chooser = fitting(finer, quantity if whole is None else whole)
-    begun, end = int(start * finer.quantity_scale), int(quantity * finer.quantity_scale)
-    parts: list[Step] = []
-    portions: list[Portion] = []
-    for piece in walk(finer, end, begun, chooser):
-        band = finer.bands[piece.band]
-        if band.refused and piece.size > 0:
-            raise situation.refuse(
-                "RB4002",
-                f"charge {charge.name} refuses {plain(quantity)} {charge.unit}".rstrip() + f" ({charge.place})",
-                "price this usage in the ruleset, or leave it out of the usage files",
-            )
-        parts.extend(_steps_of(situation, charge, finer, band, piece))
-        if piece.size > 0:
-            size = Fraction(piece.size, finer.quantity_scale)
-            portions.append(Portion(size, Fraction(piece.amount, finer.money_scale) / size))
-    return tuple(parts), tuple(portions)
-
-
-def _steps_of(situation: Situation, charge: Charge, schedule: Schedule, band: Band, piece: Slice) -> list[Step]:
-    money = situation.program.money.currency.code
-    size = Fraction(piece.size, schedule.quantity_scale)
-    found: list[Step] = []
-    if schedule.mode is not Mode.STAIRSTEP and (band.rate or not band.once):
-        counted = given(Role.SLICE, size, band.head, charge.unit)
-        if band.step is None:
-            rate = Fraction(band.rate * schedule.quantity_scale, schedule.money_scale)
-        else:
-            block = given(Role.PART, Fraction(band.step, schedule.quantity_scale), "step", charge.unit)
-            steps = quotient(Role.PART, counted, block)
-            counted = rounded(Role.SLICE, steps, Fraction(1), Rounding.UP, "started steps", unit="")
-            rate = Fraction(band.rate, schedule.money_scale)
-        leaf = given(Role.RATE, rate, band.text, money, place=charge.place)
-        found.append(product(Role.BAND, (counted, leaf), band.head, money))
-    if piece.once:
-        once = Fraction(piece.once, schedule.money_scale)
-        found.append(given(Role.ONCE, once, band.once_text or band.text, money, note=band.head, place=charge.place))
-    return found
+    return Priced(line, charge, group.key, parts.portions)
 
 
 def bounded(amount: Step, minimum: Bound | None, cap: Bound | None, situation: Situation) -> Step:
     """The amount with a floor and a ceiling of its own, before rounding."""
-    money = situation.program.money.currency.code
     if minimum is not None:
-        amount = greater(Role.AMOUNT, (amount, _bound_leaf(minimum, money)), minimum.text, place=minimum.place)
+        amount = greater(Role.AMOUNT, (amount, bound_step(minimum, situation)), minimum.text, place=minimum.place)
     if cap is not None:
-        amount = lesser(Role.AMOUNT, (amount, _bound_leaf(cap, money)), cap.text, place=cap.place)
+        amount = lesser(Role.AMOUNT, (amount, bound_step(cap, situation)), cap.text, place=cap.place)
     return amount
-
-
-def _bound_leaf(bound: Bound, money: str) -> Step:
-    return given(Role.BOUND, bound.amount, bound.text, money, place=bound.place, note=bound.because)
 
 
 def round_line(situation: Situation, amount: Step) -> Step:
@@ -325,7 +148,8 @@ def _sum_bounds(charge: Charge, situation: Situation, lines: Sequence[Priced]) -
         if bound is None:
             continue
         current = sum(item.line.amount for item in lines) + sum(line.amount for line in found)
-        limit = money.round(bound.amount, situation.program.line_rounding)
+        leaf = round_line(situation, bound_step(bound, situation))
+        limit = money.parse(leaf.value)
         if not (current < limit if kind is LineKind.MINIMUM else current > limit):
             continue
         code = money.currency.code
@@ -333,7 +157,6 @@ def _sum_bounds(charge: Charge, situation: Situation, lines: Sequence[Priced]) -
             given(Role.TARGET, money.fraction(line.amount), row_label(line), code)
             for line in [*(item.line for item in lines), *found]
         )
-        leaf = round_line(situation, _bound_leaf(bound, code))
         gap = difference(Role.AMOUNT, (leaf, total(Role.BASE, parts, f"sum of {charge.name}", code)), bound.text, code)
         found.append(
             Line(
@@ -354,8 +177,3 @@ def _sum_bounds(charge: Charge, situation: Situation, lines: Sequence[Priced]) -
 def row_label(line: Line) -> str:
     """A line and the values of its row, in a few words."""
     return " ".join([line.id, *(text for _, text in line.by)])
-
-
-def plain(value: Fraction) -> str:
-    """A number for a sentence."""
-    return decimal_text(value) or approximate_text(value, 6)

@@ -15,6 +15,7 @@ from ..statement import Labels, Line, LineKind, NotApplied
 from ..usage import CardHolding
 from .charges import round_line, row_label
 from .policies import Ledger
+from .proration import bound_step
 from .reasons import met, why_not
 from .situation import PeriodFacts, Readings, Situation
 
@@ -40,7 +41,7 @@ def _apply_bound(bound: PlanBound, ledger: Ledger, situation: Situation) -> None
     base = total(Role.BASE, parts, "charges and fees after policies", code)
     limit = rounded(
         Role.BOUND,
-        given(Role.BOUND, bound.bound.amount, bound.bound.text, code, place=bound.bound.place),
+        bound_step(bound.bound, situation),
         money.size,
         mode,
     )

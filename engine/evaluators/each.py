@@ -20,8 +20,9 @@ from ..schedule import Mode, Schedule, band_of, fitting
 from ..statement import Line, LineKind
 from ..usage import UsageEvent
 from ..window import intervals
-from .charges import Portion, Priced, bounded, plain, priced_parts, round_line, settle
+from .charges import Priced, bounded, round_line
 from .situation import Readings
+from .slices import Portion, plain, priced_parts, settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,10 @@ from ..plan import (
     UnitsFree,
 )
 from ..statement import Line, LineKind, NotApplied
-from .charges import Priced, plain, row_label
+from .charges import Priced, row_label
 from .reasons import met, why_not
 from .situation import PeriodFacts, Readings
+from .slices import plain
 
 
 @dataclass(slots=True)

@@ -18,10 +18,11 @@ from ..period import DateRange, billing_period, time_zone
 from ..plan import BoundKind, Charge, Fee, OfEach, Plan, PolicyKind, Program
 from ..statement import LineKind, NotApplied, Statement
 from ..usage import AccountUsage, MeteredQuantity, Subscription
-from .charges import Allowance, Priced, allowances, price_charge
+from .charges import Priced, price_charge
 from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
 from .each import price_each
 from .fees import price_fee
+from .included import Allowance, allowances
 from .meter import in_order
 from .policies import Ledger, apply_policies
 from .reasons import why_not

@@ -227,14 +227,14 @@ class Readings:
         """For one combination: the quantity that lies in a window, and the whole quantity, both before rounding."""
         inside = whole = Fraction(0)
         for event, sample in self.samples(meter):
-            if charge.columns and self._key_of(charge, event) != key:
+            if charge.columns and self.key_of(charge, event) != key:
                 continue
             size = Fraction(1) if sample.value is None else number_of(sample.value) * meter.factor
             whole += size
             if self.in_window(window, event):
                 inside += size
         for item in self.quantities(meter.name):
-            if charge.columns and self._key_of_quantity(charge, item) != key:
+            if charge.columns and self.key_of_quantity(charge, item) != key:
                 continue
             whole += item.quantity
             if self.quantity_in(window, item):
@@ -264,10 +264,12 @@ class Readings:
                 inside += quantity
         return inside, whole
 
-    def _key_of(self, charge: Charge, event: UsageEvent) -> Key:
+    def key_of(self, charge: Charge, event: UsageEvent) -> Key:
+        """The combination of `by` values that an event belongs to."""
         return self.row_of(charge, event.fields, lambda window: self.in_window(window, event))[1]
 
-    def _key_of_quantity(self, charge: Charge, item: MeteredQuantity) -> Key:
+    def key_of_quantity(self, charge: Charge, item: MeteredQuantity) -> Key:
+        """The combination of `by` values that a quantity belongs to."""
         return self.row_of(charge, item.fields, lambda window: self.quantity_in(window, item))[1]
 
     def missing(self, attribute: str, rule: str) -> Refused:

@@ -32,6 +32,9 @@ def turning_points(program: Program, statement: Statement) -> tuple[TurningPoint
 
 
 def _schedule_of(charge: Charge, line: Line) -> Schedule | None:
+    """The ladder on which the line's own quantity stands, or None where more than that decides its place."""
+    if charge.pooling is not None or charge.counted is not None or charge.prorated:
+        return None
     if not charge.columns:
         schedule = charge.rows[0].schedule
     else:

@@ -12,6 +12,7 @@ from ....diagnostics import Diagnostic
 from ..model import Ruleset
 from .conditions import check_never
 from .dates import check_dates
+from .ladders import check_counted, check_pooled, check_prorated, check_shares
 from .meters import check_unpriced
 from .policies import check_best_one, check_combinations, check_stacking
 from .prices import check_cliffs
@@ -25,6 +26,10 @@ CHECKS: tuple[Callable[[Ruleset], Iterator[Diagnostic]], ...] = (
     check_never,
     check_unpriced,
     check_cliffs,
+    check_pooled,
+    check_counted,
+    check_prorated,
+    check_shares,
     check_dates,
 )
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from ....grammar import syntax
-from ...plan import Bound, ColumnKind, LineRounding, OfEach, OfMeter
+from ...plan import Bound, ColumnKind, CountedPer, LineRounding, OfEach, OfMeter, Pooling
 from ...schedule import Mode
 from ...statement import Labels
 from ..model import Band, Charge, KeyAny, Row
@@ -18,6 +18,16 @@ from .origins import Origin, resolve_origin
 from .prices import MODES, Priced, resolve_bands, resolve_price
 from .scope import RESERVED_LINES, Scope, because, citation
 from .tables import KeyField, bound, check_bounds, declared_values, resolve_by, resolve_table
+
+_POOLINGS = {
+    syntax.Pooling.ROW_ORDER: Pooling.ROW_ORDER,
+    syntax.Pooling.SHARE: Pooling.SHARE,
+    syntax.Pooling.TIME_ORDER: Pooling.TIME_ORDER,
+}
+_COUNTED = {
+    syntax.CountedPer.YEAR_FROM_START: CountedPer.YEAR_FROM_START,
+    syntax.CountedPer.CALENDAR_YEAR: CountedPer.CALENDAR_YEAR,
+}
 
 
 @dataclass(slots=True)
@@ -67,6 +77,9 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
         first_match=node.first_match,
         declared=tuple(declared_values(key) for key in columns),
         may_lack=tuple(_may_lack(key) for key in columns),
+        pooling=None if node.pooling is None else _POOLINGS[node.pooling],
+        counted=None if node.counted is None else _COUNTED[node.counted],
+        prorated=node.prorated,
         bounds_per_row=bounds.per_row,
         minimum=bounds.whole.get(syntax.BoundKind.MINIMUM),
         cap=bounds.whole.get(syntax.BoundKind.CAP),
@@ -92,19 +105,10 @@ def _labels(scope: Scope, node: syntax.Charge, origin: Origin) -> Labels:
 
 
 def _is_built(scope: Scope, node: syntax.Charge) -> bool:
-    unbuilt = []
-    if node.pooling is not None:
-        unbuilt.append(f"`{node.pooling.value}`")
-    if node.counted is not None:
-        unbuilt.append(f"`{node.counted.value}`")
-    if node.prorated:
-        unbuilt.append("a charge that is `prorated by day`")
-    for what in unbuilt:
-        scope.not_built(what, node.name)
     if isinstance(node.prices, syntax.PricesFrom):
         scope.not_built("prices from a file", node.prices)
         return False
-    return not unbuilt
+    return True
 
 
 def _time_fits(scope: Scope, node: syntax.Charge, origin: Origin) -> bool:

@@ -132,6 +132,12 @@ def _units_free(scope: Scope, node: syntax.UnitsFree, plans: tuple[Plan, ...]) -
             if charge.name in names and charge.mode.value == "stairstep":
                 _no_part(scope, node, charge, "has one price for a whole step, so what some units cost is not defined")
                 return None
+            if charge.name in names and charge.prorated:
+                _no_part(scope, node, charge, "prices the level of each day, so what some units cost is not defined")
+                return None
+            if charge.name in names and charge.counted is not None and charge.mode.value == "volume":
+                _no_part(scope, node, charge, "reprices earlier bills, so what some units cost is not defined")
+                return None
     return UnitsFree(meter.name, quantity, scope.text(node)), Targets(names, everything=False, text=scope.text(node))
 
 

@@ -120,9 +120,6 @@ def _fee_text(scope: Scope, node: syntax.Fee) -> str:
 def resolve_include(scope: Scope, node: syntax.Include) -> Include | None:
     """Included units in the meter's unit, or None with findings."""
     meter = scope.look_up(scope.meters, node.meter, "meter")
-    if node.prorated:
-        scope.not_built("included units that are prorated by day", node)
-        return None
     if meter is None:
         return None
     quantity = quantity_in(scope, node.quantity, meter.unit if meter.unit.name else None, f"meter {meter.name}")
@@ -139,6 +136,7 @@ def resolve_include(scope: Scope, node: syntax.Include) -> Include | None:
         text=scope.text(node),
         place=scope.place(node),
         every=None if node.term is None else every_of(node.term),
+        prorated=node.prorated,
         because=because(node.annotations),
         citation=citation(node.annotations),
     )

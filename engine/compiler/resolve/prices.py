@@ -210,6 +210,7 @@ def resolve_bands(
             sound = False
             continue
         upper, depends = (None, None) if width is None else width
+        prorated = head.width is not None and head.width.prorated
         if upper is not None and mode is Mode.GRADUATED:
             if upper <= 0:
                 scope.report(
@@ -232,13 +233,14 @@ def resolve_bands(
             sound = False
             continue
         inclusive = head.word is not syntax.BandWord.BELOW
-        bands.append(Band(head.span, scope.text(head), upper, price, inclusive, depends))
+        bands.append(Band(head.span, scope.text(head), upper, price, inclusive, depends, prorated))
         low = upper if upper is not None else low
     if not sound:
         return None
     if written and written[-1][0].word is not syntax.BandWord.ABOVE:
         last = written[-1][0]
-        top = bands[-1].upper if all(band.width_per is None for band in bands) else None
+        fixed = all(band.width_per is None and not band.prorated for band in bands)
+        top = bands[-1].upper if fixed else None
         unit = _counted(priced)
         limit = f"`{scope.text(last)}`" if top is None else " ".join(filter(None, (_grouped(top), unit)))
         scope.report(
@@ -314,9 +316,6 @@ def _check_step(scope: Scope, width: Fraction, price: Price, head: syntax.BandHe
 def _width(scope: Scope, head: syntax.BandHead, priced: Priced) -> tuple[Fraction, DependsOn | None] | None:
     width = head.width
     if width is None:
-        return None
-    if width.prorated:
-        scope.not_built("a width that is prorated by day", width)
         return None
     amount = _amount(scope, width.amount, priced)
     if amount is None:

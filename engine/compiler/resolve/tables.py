@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import assert_never
@@ -266,7 +266,7 @@ def _with_once(band: Band, amount: Fraction, text: str) -> Band:
     once = Price(
         price.span, price.rate, price.step, price.once + amount, price.if_used, price.refused, price.text, text
     )
-    return Band(band.span, band.head, band.upper, once, band.inclusive, band.width_per)
+    return replace(band, price=once)
 
 
 def _key(
@@ -349,34 +349,34 @@ def _end(
 
 def bound(scope: Scope, node: syntax.ChargeBound | syntax.PlanBound) -> Bound | None:
     """A floor or ceiling in the ruleset's currency."""
-    if node.prorated:
-        scope.not_built(f"a {node.kind.value} that is prorated by day", node)
-        return None
     amount = scope.money_value(node.money)
     if amount is None:
         return None
     notes = node.annotations
-    text = f"{node.kind.value} {scope.text(node.money)}"
+    text = f"{node.kind.value} {scope.text(node.money)}" + (" prorated by day" if node.prorated else "")
     if amount < 0:
         scope.report(
             "RB2103", f"a {node.kind.value} cannot be below zero", node.money, "below zero", "leave the minus out"
         )
         return None
-    return Bound(amount, text, scope.place(node), because(notes), citation(notes))
+    return Bound(amount, text, scope.place(node), because(notes), citation(notes), node.prorated)
 
 
 def check_bounds(scope: Scope, minimum: Bound | None, cap: Bound | None) -> None:
     """A minimum above the cap can never be kept."""
-    if minimum is None or cap is None or minimum.amount <= cap.amount:
+    if minimum is None or cap is None:
+        return
+    # Of a period that is covered for a day only, next to nothing is left of a prorated cap.
+    sinks = cap.prorated and not minimum.prorated and minimum.amount > 0
+    if minimum.amount <= cap.amount and not sinks:
         return
     place = Span(minimum.place.file, minimum.place.start, minimum.place.end)
     other = Span(cap.place.file, cap.place.start, cap.place.end)
     scope.report(
         "RB2206",
-        f"the {minimum.text} is above the {cap.text}",
+        f"the {minimum.text} {'can come to be' if sinks else 'is'} above the {cap.text}",
         place,
         "at least this",
-        "lower the minimum",
-        "raise the cap",
+        *(("write `prorated by day` after the minimum too",) if sinks else ("lower the minimum", "raise the cap")),
         labels=(Label(other, "at most that"),),
     )

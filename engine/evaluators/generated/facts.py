@@ -37,6 +37,7 @@ from ...plan import Charge, ColumnKind, Meter, OfMeter
 from ...schedule import Schedule, settled
 from ...usage import FieldKind, Value
 from ...window import contains
+from ..proration import covered_share
 from ..situation import Situation
 from .source import NotGenerated, Obstacle, Source, Term, together
 
@@ -172,7 +173,8 @@ class Frame:
             depends = band.width_per
             if depends is not None and (depends.meter is not None or depends.attribute is not None):
                 raise NotGenerated(Obstacle.DEPENDENT_WIDTH)
-            factors.append(Fraction(1) if depends is None else days / depends.per)
+            share = covered_share(self.situation) if band.prorated else Fraction(1)
+            factors.append(share if depends is None else share * days / depends.per)
         found = settled(schedule, tuple(factors))
         uppers = [band.upper for band in found.bands if band.upper is not None]
         if any(low >= high for low, high in zip([0, *uppers], uppers, strict=False)):

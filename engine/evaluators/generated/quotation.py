@@ -51,17 +51,18 @@ _KNOWN: Mapping[type, str] = MappingProxyType(
         operations.Plan: "name labels place start end billing charges fees includes bounds policies taxes",
         operations.Meter: "name labels unit event aggregation place text field factor rank where level per interval "
         "by_day rounding each_rounding each_minimum",
-        operations.Charge: "name labels place text source unit columns tree rows bounds_per_row minimum cap "
-        "period_minimum period_cap free_events free_quantity free_text round_event when because citation",
+        operations.Charge: "name labels place text source unit columns tree rows pooling counted prorated "
+        "bounds_per_row minimum cap period_minimum period_cap free_events free_quantity free_text round_event when "
+        "because citation",
         operations.Column: "kind name values",
         operations.Row: "schedule place minimum cap",
-        operations.Bound: "amount text place because source",
+        operations.Bound: "amount text place prorated because source",
         operations.OfMeter: "meter",
         operations.OfAttribute: "attribute factor",
         operations.OfAmount: "lines",
         operations.Fee: "name labels place text amount every calendar in_advance proration per multiplier trial "
         "trial_steps when because citation",
-        operations.Include: "meter quantity text place every because citation",
+        operations.Include: "meter quantity text place every prorated because citation",
         operations.PlanBound: "kind bound labels lines",
         operations.Policy: "kind name labels place text effect targets at_most when start end because citation",
         operations.Targets: "names everything text",
@@ -75,7 +76,7 @@ _KNOWN: Mapping[type, str] = MappingProxyType(
         operations.NumberOf: "number attribute factor text",
         operations.Tax: "name labels place text percent targets included when start end because citation",
         schedule.Schedule: "mode bands quantity_scale money_scale",
-        schedule.Band: "upper inclusive rate step once if_used refused width_per head text once_text",
+        schedule.Band: "upper inclusive rate step once if_used refused width_per prorated head text once_text",
     }
 )
 
@@ -308,6 +309,7 @@ def _generate(
     situation: Situation, keys: Mapping[str, Sequence[Values]], decimals: int
 ) -> tuple[tuple[Slot, ...], str, dict[str, object]]:
     """Arguments, source and names. Written again where an argument turns out to tell no usage from zero usage."""
+    _check_ladders(situation)
     absent: frozenset[tuple[str, Values]] = frozenset()
     while True:
         frame = Frame(situation, decimals, keys, absent)
@@ -318,3 +320,20 @@ def _generate(
             text, names = frame.source.text("price", [slot.argument for slot in slots], _SUPPORT)
             return slots, text, names
         absent |= frame.absent
+
+
+def _check_ladders(situation: Situation) -> None:
+    """What generated code has no part for: ladders that are more than a line's own, and shares of a period."""
+    plan = situation.plan
+    if any(charge.pooling is not None or charge.counted is not None for charge in plan.charges):
+        raise NotGenerated(Obstacle.RUNNING_LADDER)
+    bounds = [bound.bound for bound in plan.bounds]
+    for charge in plan.charges:
+        if charge.prorated:
+            raise NotGenerated(Obstacle.PRORATED)
+        own = (charge.minimum, charge.cap, *(bound for row in charge.rows for bound in (row.minimum, row.cap)))
+        bounds += [bound for bound in own if bound is not None]
+    # Of a period that is covered whole, the share is the whole.
+    prorated = any(bound.prorated for bound in bounds) or any(item.prorated for item in plan.includes)
+    if prorated and situation.covered_days != situation.days:
+        raise NotGenerated(Obstacle.PRORATED)

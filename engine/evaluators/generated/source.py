@@ -27,6 +27,8 @@ class Obstacle(enum.Enum):
     OPEN_ATTRIBUTE = "a table asks for an attribute with open values"
     MANY_KEYS = "a table has too many combinations of values"
     DEPENDENT_WIDTH = "the width of a band depends on a meter or an attribute"
+    RUNNING_LADDER = "a ladder is shared by combinations, or runs over several bills"
+    PRORATED = "a price or bound is prorated by day"
     DURING = "a policy takes the share that lies in a window which the period touches"
     UNITS_FREE = "a policy frees the dearest units"
     BEST_ONE = "the best of several policies on a line is neither a percentage nor money off"
