@@ -78,7 +78,7 @@ def _bounds(row: Row) -> list[tuple[object, ...]]:
 
 
 def _unshared(charge: Charge, message: str, *hints: str) -> Diagnostic:
-    return Diagnostic("RB2215", message, charge.span, "has no ladder to share", hints=hints)
+    return Diagnostic("RB2215", message, charge.span, "shares a ladder", hints=hints)
 
 
 def _has_ladder(charge: Charge) -> bool:
