@@ -270,3 +270,22 @@ def test_text_that_is_not_utf8_is_unreadable_input(ratebook: Callable, folder: P
     (folder / "shop.rates").write_bytes(b"\xff\xfe")
     for command in ("check", "fmt", "test"):
         assert ratebook(command, "shop.rates").code == 2
+
+
+def test_rate_says_how_far_a_counted_ladder_reaches_back(ratebook: Callable, folder: Path) -> None:
+    """Usage of March stands on the ladder of April; where files begin in April, the summary says so."""
+    path = folder / "shop.rates"
+    text = path.read_text().replace("graduated:", "graduated counted per calendar year:")
+    path.write_text(text.replace("  minimum €2\n", ""))
+    rows = [json.loads(line) for line in (folder / "usage.jsonl").read_text().splitlines()]
+    inputs = ("--accounts", "accounts.csv", "--period", "2026-04", "--account", "a-2")
+    whole = ratebook("rate", "shop.rates", "--usage", "usage.jsonl", *inputs)
+    assert whole.code == 0, whole.err
+    # 110 sales in March are past the 10 free ones: 1 × 0.50, less 10% for gold.
+    assert "total 0.45 EUR" in whole.err
+    assert "rules reach back to 2026-01-01" in whole.err
+    april = [json.dumps(row) for row in rows if row["time"] > "2026-04"]
+    (folder / "april.jsonl").write_text("\n".join(april) + "\n")
+    late = ratebook("rate", "shop.rates", "--usage", "april.jsonl", *inputs)
+    assert "total 0.00 EUR" in late.err
+    assert "usage begins on 2026-04-03, and rules reach back to 2026-01-01" in late.err

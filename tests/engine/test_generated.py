@@ -479,6 +479,14 @@ LEFT = {
         "plan small from 2026-01-01:\n  charge units: at $1 each\n\ndiscount warm:\n  10% off units during summer\n"
     ),
     Obstacle.UNITS_FREE: ("plan small from 2026-01-01:\n  charge units: at $1 each\n\noffer first: 10 of units free\n"),
+    Obstacle.RUNNING_LADDER: (
+        "plan small from 2026-01-01:\n  charge calls graduated counted per calendar year:\n    first 10 free\n"
+        "    above at $1 each\n"
+    ),
+    Obstacle.PRORATED: (
+        "plan small from 2026-01-01:\n  charge level graduated prorated by day:\n    first 10 free\n"
+        "    above at $1 each\n\nmeter level: maximum of level of n of use\n"
+    ),
     Obstacle.NO_VERSION: "plan small from 2027-01-01:\n  charge units: at $1 each\n",
 }
 
@@ -499,6 +507,27 @@ def test_a_window_outside_of_the_period_is_no_obstacle() -> None:
     quote = small(LEFT[Obstacle.DURING], start=MARCH)
     assert quote.obstacle is None
     assert check(quote, {"units": 12}, {})
+
+
+PRORATED = """plan small from 2026-01-01:
+  include 62 of units prorated by day
+  charge units graduated:
+    first 31 prorated by day free
+    above at $1 each
+    minimum $31 prorated by day
+  cap $310 prorated by day
+"""
+
+
+def test_a_share_of_a_whole_period_is_no_obstacle() -> None:
+    quote = small(PRORATED)
+    assert quote.obstacle is None
+    for units in (0, 93, 94, 130, 700):
+        assert check(quote, {"units": units}, {})
+    part = small(PRORATED, subscription_start=date(2026, 3, 17))
+    assert part.obstacle is Obstacle.PRORATED
+    assert part({"units": 60}) == Quoted(1500, 1500)
+    assert part({"units": 61}) == Quoted(1600, 1600)
 
 
 def test_all_parts_of_a_plan_are_known() -> None:
