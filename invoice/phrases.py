@@ -78,6 +78,8 @@ _CHINESE_SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"first (?P<width>[\d,.].*) prorated by day", r"前 \g<width>（按天折算）"),
+        (r"next (?P<width>[\d,.].*) prorated by day", r"其后 \g<width>（按天折算）"),
         (r"first (?P<width>[\d,.].*)", r"前 \g<width>"),
         (r"next (?P<width>[\d,.].*)", r"其后 \g<width>"),
         (r"above", r"超出部分"),
@@ -119,6 +121,18 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"(?P<share>[\d.]+%)", r"\g<share>"),
         (r"(?P<what>\w+) of (?P<field>\S+) over (?P<count>[\d,]+) events?", r"\g<count> 条记录中 \g<field> 的\g<what>"),
         (r"(?P<part>\d+) of (?P<whole>\d+) days?", r"\g<whole> 天中的 \g<part> 天"),
+        (r"(?P<part>[\d.]+) of (?P<whole>[\d.]+)(?P<unit>(?: \S+)?)", r"\g<whole>\g<unit> 中的 \g<part>\g<unit>"),
+        (r"its share", r"应摊份额"),
+        (r"price of (?P<size>[\d.]+.*) together", r"合计 \g<size> 的价格"),
+        (r"price of (?P<size>[\d.]+.*) to date", r"截至本期 \g<size> 的价格"),
+        (r"price of (?P<size>[\d.]+.*) before this bill", r"本期之前 \g<size> 的价格"),
+        (r"price of (?P<size>[\d.]+.*)", r"\g<size> 的价格"),
+        (r"started steps", r"已开始的计费份数"),
+        (r"started before", r"此前已开始的份数"),
+        (r"in this band before", r"此前已在本档的数量"),
+        (r"in this band", r"本档的数量"),
+        (r"minimum (?P<money>\D{0,3}[\d,.]+) prorated by day", r"最低消费 \g<money>（按天折算）"),
+        (r"cap (?P<money>\D{0,3}[\d,.]+) prorated by day", r"封顶 \g<money>（按天折算）"),
     )
 )
 _BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")

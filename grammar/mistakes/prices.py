@@ -31,6 +31,28 @@ def _price_without_unit(case: Case) -> Slip | None:
     return slip
 
 
+_PER_UNIT = re.compile(r"\bper (?:started )?(?:[\d,.]+ )?([^\W\d]\w*) +$")
+_OF_TIME = frozenset({"s", "min", "h", "day"})
+
+
+def _unit_of_two(case: Case) -> Slip | None:
+    """`$0.02 per GB h`: a time integral counts a unit of two words, and a price has no name for that."""
+    if case.token.text not in _OF_TIME:
+        return None
+    found = _PER_UNIT.search(case.text[case.line.start : case.token.start])
+    if found is None:
+        return None
+    start, unit = case.line.start + found.start(1), f"{found.group(1)} {case.token.text}"
+    return case.slip(
+        "RB1001",
+        f"a price is per one unit, and `{unit}` is two",
+        case.span(start, case.token.end),
+        f"write `each`: a meter `in {unit}` counts {unit}, so that each of it is one {unit}",
+        here="two units",
+        tokens=(("NAME", found.group(1)),),
+    )
+
+
 def _missing_at(case: Case) -> Slip | None:
     start = case.token.start
     if case.token.kind in ("MONEY", "PERCENT") and "AT" in case.expected and case.token.kind not in case.expected:
@@ -92,4 +114,4 @@ def _closing_bar(case: Case) -> Slip:
     )
 
 
-RULES = (_price_without_unit, _missing_at, _table)
+RULES = (_unit_of_two, _price_without_unit, _missing_at, _table)

@@ -221,7 +221,9 @@ def test_the_bills_of_a_year_come_to_the_price_of_its_usage(
     if mode == "graduated":
         program = bands(ladder, words)
     elif mode == "volume":
-        program = compiled(f"{HEAD}  charge egress volume {words}:\n    up to 20 at $0.07 each\n    above at $0.03 each\n")
+        program = compiled(
+            f"{HEAD}  charge egress volume {words}:\n    up to 20 at $0.07 each\n    above at $0.03 each\n"
+        )
     else:
         program = compiled(f"{HEAD}  charge egress stairstep {words}:\n    up to 20 for $3\n    above for $4\n")
     year = year_of(words, start)

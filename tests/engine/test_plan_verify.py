@@ -13,7 +13,19 @@ import pytest
 from ratebook.diagnostics import Source
 from ratebook.engine.compiler.compile import compile_ruleset
 from ratebook.engine.dispatch import Branch, Leaf
-from ratebook.engine.plan import Aggregation, Charge, OfAmount, OfMeter, Plan, Program, verify, violations
+from ratebook.engine.plan import (
+    Aggregation,
+    Charge,
+    CountedPer,
+    OfAmount,
+    OfAttribute,
+    OfMeter,
+    Plan,
+    Pooling,
+    Program,
+    verify,
+    violations,
+)
 from ratebook.engine.schedule import Mode, Schedule
 
 RULESET = """
@@ -141,6 +153,18 @@ BROKEN: dict[str, Callable[[Program], Program]] = {
     "a stairstep band of charge egress must have no rate": lambda program: with_schedule(
         program, lambda schedule: replace(schedule, mode=Mode.STAIRSTEP)
     ),
+    "charge egress must price a meter to have a ladder of its own kind": lambda program: with_charge(
+        program, counted=CountedPer.CALENDAR_YEAR, source=OfAttribute("seats")
+    ),
+    "the rows of charge egress, which share a ladder, must have the same bounds and steps": lambda program: with_charge(
+        program, pooling=Pooling.ROW_ORDER
+    ),
+    "charge p95, pooled in time order, must price a quantity that events add up to": lambda program: with_plan(
+        program, charges=(replace(first(program).charges[1], pooling=Pooling.TIME_ORDER),)
+    ),
+    "charge egress, which is prorated by day, must price a level on the ladder of one bill": lambda program: (
+        with_charge(program, prorated=True)
+    ),
 }
 
 
@@ -150,6 +174,10 @@ def test_a_broken_program_is_told_in_a_sentence(program: Program, sentence: str)
     assert sentence in list(violations(broken))
     with pytest.raises(AssertionError):
         verify(broken)
+
+
+def test_blocks_may_differ_by_share(program: Program) -> None:
+    assert list(violations(with_charge(program, pooling=Pooling.SHARE))) == []
 
 
 def test_a_version_without_an_end_cannot_be_followed(program: Program) -> None:
