@@ -479,6 +479,10 @@ LEFT = {
         "plan small from 2026-01-01:\n  charge units: at $1 each\n\ndiscount warm:\n  10% off units during summer\n"
     ),
     Obstacle.UNITS_FREE: ("plan small from 2026-01-01:\n  charge units: at $1 each\n\noffer first: 10 of units free\n"),
+    Obstacle.CHANGES_INSIDE: (
+        "plan small from 2026-01-01 before 2026-07-15:\n  charge units: at $1 each\n\n"
+        "plan small from 2026-07-15:\n  dated by usage\n  charge units: at $2 each\n"
+    ),
     Obstacle.NO_VERSION: "plan small from 2027-01-01:\n  charge units: at $1 each\n",
 }
 
