@@ -15,6 +15,7 @@ from ..plan import Program
 from ..statement import LineKind, Statement
 from ..usage import AccountUsage, CardHolding, Subscription
 from .rate import billing_periods_of, rate
+from .situation import Observer
 
 
 def no_period(subscription: Subscription, within: DateRange) -> Diagnostic:
@@ -33,7 +34,11 @@ CardKey = tuple[str, date, int]
 
 
 def rate_account(
-    program: Program, subscriptions: Sequence[Subscription], usage: AccountUsage, within: DateRange
+    program: Program,
+    subscriptions: Sequence[Subscription],
+    usage: AccountUsage,
+    within: DateRange,
+    observer: Observer | None = None,
 ) -> Iterator[Statement | Diagnostic]:
     """The statements of one account's subscriptions for the billing periods that begin in a range, or findings."""
     spent: dict[CardKey, int] = {}
@@ -46,7 +51,7 @@ def rate_account(
             if isinstance(period, Diagnostic):
                 yield period
                 continue
-            result = rate(program, _with_what_is_left(program, subscription, spent), usage, period)
+            result = rate(program, _with_what_is_left(program, subscription, spent), usage, period, observer)
             if isinstance(result, Statement):
                 _note_spent(subscription, result, spent)
             yield result

@@ -26,7 +26,7 @@ from .included import Allowance, allowances
 from .meter import in_order
 from .policies import Ledger, apply_policies
 from .reasons import why_not
-from .situation import PeriodFacts, Readings, Refused, Situation
+from .situation import Observer, PeriodFacts, Readings, Refused, Situation
 
 
 def plan_on(program: Program, name: str, day: date) -> Plan | None:
@@ -35,7 +35,11 @@ def plan_on(program: Program, name: str, day: date) -> Plan | None:
 
 
 def rate(
-    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange
+    program: Program,
+    subscription: Subscription,
+    usage: AccountUsage,
+    period: DateRange,
+    observer: Observer | None = None,
 ) -> Statement | Diagnostic:
     """The statement of a subscription for one whole billing period, or why there can be none.
 
@@ -43,7 +47,7 @@ def rate(
     back, all others are passed over.
     """
     try:
-        return _statement(_situation(program, subscription, usage, period))
+        return _statement(situation_of(program, subscription, usage, period, observer))
     except Refused as refused:
         return refused.finding
 
@@ -84,7 +88,14 @@ def _dates(plan: Plan) -> str:
     return start if plan.end is None else f"{start} before {plan.end}"
 
 
-def _situation(program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange) -> Situation:
+def situation_of(
+    program: Program,
+    subscription: Subscription,
+    usage: AccountUsage,
+    period: DateRange,
+    observer: Observer | None = None,
+) -> Situation:
+    """What is rated. Raises `Refused` where no version of the plan is in force."""
     zone = time_zone(program.zone)
     assert isinstance(zone, ZoneInfo), "the resolver lets only known zones through"
     day = max(period.start, subscription.start)
@@ -102,6 +113,7 @@ def _situation(program: Program, subscription: Subscription, usage: AccountUsage
         days=period,
         covered_days=covered,
         zone=zone,
+        observer=observer,
     )
 
 
