@@ -13,7 +13,8 @@ from ..period import DateRange, add_months, parse_period
 from ..plan import Fee, Plan, Program
 from ..usage import Subscription
 from .draft import Desk, Frame
-from .items import ConditionFails, FeeCase, FeeMet, Item, OutsideDates, Overlap, RuleApplies, RuleKind
+from .items import Item
+from .targets import ConditionFails, FeeCase, FeeMet, OutsideDates, Overlap, RuleApplies, RuleKind
 from .words import conditions_of
 
 _OWN_MAX = 2

@@ -17,7 +17,8 @@ from ..examples import subscription_of, usage_of
 from ..period import DateRange
 from ..plan import Bound, Charge, Fee, OfEach, OfMeter, PercentOff, Plan, Policy, PolicyKind, Program, Tax
 from ..statement import Line, LineKind, Statement
-from .items import (
+from .items import bounds_of, flat, listed_row
+from .targets import (
     ANY_ROW,
     Acts,
     CardCase,
@@ -39,9 +40,6 @@ from .items import (
     RuleKind,
     Target,
     Used,
-    bounds_of,
-    flat,
-    listed_row,
 )
 
 

@@ -5,7 +5,6 @@ An operation of the plan that is added later has to say here what of it can be e
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +13,6 @@ from itertools import combinations
 from typing import TypeAlias, assert_never
 
 from ...money import MoneyUnit
-from ...records import Record
 from ..compiler.satisfy import witness
 from ..condition import And, Condition
 from ..derivation import Place
@@ -43,257 +41,42 @@ from ..plan import (
 from ..schedule import Band, Mode
 from ..usage import FieldKind
 from .half import half_quantity
+from .targets import (
+    ANY_ROW,
+    Acts,
+    BandEntered,
+    BoundMet,
+    BoundOf,
+    CardCase,
+    CardMet,
+    ConditionFails,
+    DuringMet,
+    FeeCase,
+    FeeMet,
+    FreeMet,
+    HalfRounded,
+    IncludeMet,
+    LimitMet,
+    NothingToDo,
+    OnceCharged,
+    OnceSpared,
+    OutsideDates,
+    Overlap,
+    OwnBoundMet,
+    PlanBoundMet,
+    RowPriced,
+    RuleApplies,
+    RuleKind,
+    Side,
+    StepMet,
+    Target,
+    UsageRefused,
+    Used,
+    VersionUsed,
+)
 
 ROWS_LISTED_MAX = 40
 """A table with more rows is covered as a whole: what one row shows of a band or bound, it shows for all."""
-ANY_ROW = -1
-"""The row of items that are about a long table."""
-
-
-class Side(enum.Enum):
-    """Where a quantity lies at a bound: within one smallest unit of it."""
-
-    BELOW = "below"
-    AT = "at"
-    ABOVE = "above"
-
-
-class Acts(enum.Enum):
-    """Whether a floor, ceiling or limit changes the amount."""
-
-    BINDS = "binds"
-    RESTS = "rests"
-
-
-class BoundOf(enum.Enum):
-    """What a charge's floor or ceiling is about."""
-
-    ROW_MINIMUM = "row minimum"
-    ROW_CAP = "row cap"
-    MINIMUM = "minimum"
-    CAP = "cap"
-    PERIOD_MINIMUM = "minimum per period"
-    PERIOD_CAP = "cap per period"
-
-    @property
-    def is_floor(self) -> bool:
-        return self in (BoundOf.ROW_MINIMUM, BoundOf.MINIMUM, BoundOf.PERIOD_MINIMUM)
-
-
-class Used(enum.Enum):
-    """How much of what is included was used."""
-
-    NONE = "none"
-    PARTLY = "partly"
-    UP = "up"
-
-
-class RuleKind(enum.Enum):
-    """The rules that conditions and dates belong to."""
-
-    CHARGE = "charge"
-    FEE = "fee"
-    POLICY = "policy"
-    TAX = "tax"
-
-
-class FeeCase(enum.Enum):
-    """What may become of a fee on a statement."""
-
-    WHOLE = "whole"
-    PART = "part"
-    NOT_DUE = "not due"
-    TRIAL = "trial"
-
-
-class CardCase(enum.Enum):
-    """What may become of a prepaid card on a statement."""
-
-    PAYS_ALL = "pays all"
-    RUNS_OUT = "runs out"
-    EXPIRED = "expired"
-
-
-# What can be exercised. Charges, fees and policies are named, the rest is counted from 0.
-
-
-class VersionUsed(Record):
-    """The version of the plan, or the contract, is rated at all."""
-
-
-class RowPriced(Record):
-    """A row prices a quantity."""
-
-    charge: str
-    row: int
-
-
-class BandEntered(Record):
-    """A band prices a part of a quantity."""
-
-    charge: str
-    row: int
-    band: int
-
-
-class BoundMet(Record):
-    """The end of a band is met from one side."""
-
-    charge: str
-    row: int
-    band: int
-    side: Side
-
-
-class OnceCharged(Record):
-    """`plus $3 once` is charged."""
-
-    charge: str
-    row: int
-    band: int
-
-
-class OnceSpared(Record):
-    """`once if used` is not charged, for there is no usage."""
-
-    charge: str
-    row: int
-    band: int
-
-
-class UsageRefused(Record):
-    """A band that is `refused` refuses."""
-
-    charge: str
-    row: int
-    band: int
-
-
-class StepMet(Record):
-    """`per started 60 s`: the last step is used whole, or only begun."""
-
-    charge: str
-    row: int
-    band: int
-    whole: bool
-
-
-class OwnBoundMet(Record):
-    """A floor or ceiling of a charge or of a row."""
-
-    charge: str
-    row: int
-    of: BoundOf
-    acts: Acts
-
-
-class PlanBoundMet(Record):
-    """A floor or ceiling of the plan, by its number."""
-
-    index: int
-    acts: Acts
-
-
-class IncludeMet(Record):
-    """What the plan includes, by its number."""
-
-    index: int
-    used: Used
-
-
-class FreeMet(Record):
-    """What an `each` charge frees: an event inside it, or one beyond."""
-
-    charge: str
-    beyond: bool
-
-
-class RuleApplies(Record):
-    """A rule that may also not apply has an effect."""
-
-    kind: RuleKind
-    name: str
-
-
-class ConditionFails(Record):
-    """The condition of that number is the one that keeps a rule from applying."""
-
-    kind: RuleKind
-    name: str
-    index: int
-
-
-class OutsideDates(Record):
-    """A rule with dates, in a period outside of them."""
-
-    kind: RuleKind
-    name: str
-
-
-class NothingToDo(Record):
-    """A policy that is reckoned past a mark, where nothing is past it."""
-
-    policy: str
-
-
-class LimitMet(Record):
-    """`at most $20`."""
-
-    policy: str
-    acts: Acts
-
-
-class DuringMet(Record):
-    """Usage inside the window of `during`, or outside of it."""
-
-    policy: str
-    inside: bool
-
-
-class Overlap(Record):
-    """Two policies of one kind that hold together."""
-
-    first: str
-    second: str
-
-
-class FeeMet(Record):
-    """What becomes of a fee."""
-
-    fee: str
-    case: FeeCase
-
-
-class CardMet(Record):
-    """What becomes of a prepaid card."""
-
-    card: str
-    case: CardCase
-
-
-class HalfRounded(Record):
-    """An amount lies exactly between two money units, where the way of rounding decides."""
-
-
-OfCharge: TypeAlias = (
-    RowPriced | BandEntered | BoundMet | OnceCharged | OnceSpared | UsageRefused | StepMet | OwnBoundMet | FreeMet
-)
-Target: TypeAlias = (
-    VersionUsed
-    | OfCharge
-    | PlanBoundMet
-    | IncludeMet
-    | RuleApplies
-    | ConditionFails
-    | OutsideDates
-    | NothingToDo
-    | LimitMet
-    | DuringMet
-    | Overlap
-    | FeeMet
-    | CardMet
-    | HalfRounded
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +130,8 @@ def _of_plan(program: Program, plan: Plan) -> Iterator[_Found]:
     for index, include in enumerate(plan.includes):
         yield from ((f"include {include.meter}", IncludeMet(index, used), include.place) for used in Used)
     for policy in plan.policies:
+        if not _concerns_a_line(policy):
+            continue
         yield policy.name, RuleApplies(RuleKind.POLICY, policy.name), policy.place
         yield from _of_conditions(RuleKind.POLICY, policy, place=policy.place)
         yield from _of_effect(policy)
@@ -423,7 +208,7 @@ def bounds_of(charge: Charge, row: int | None) -> Iterator[tuple[BoundOf, Bound]
 
 def _of_row(charge: Charge, number: int, row: int) -> Iterator[Target]:
     schedule = charge.rows[number].schedule
-    if charge.columns:
+    if charge.columns and not all(band.refused for band in schedule.bands):
         yield RowPriced(charge.name, row)
     for index, band in enumerate(schedule.bands):
         yield from _of_band(charge.name, row, index, band, schedule.mode)
@@ -483,9 +268,16 @@ def _half_can_happen(program: Program, plan: Plan) -> bool:
     return any(
         half_quantity(row.schedule, smallest(program, charge), program.money.size) is not None
         for charge in plan.charges
-        if not isinstance(charge.source, OfAmount) and len(charge.rows) <= ROWS_LISTED_MAX
+        if _is_unbounded(charge) and len(charge.rows) <= ROWS_LISTED_MAX
         for row in charge.rows
+        if row.minimum is None and row.cap is None
     )
+
+
+def _is_unbounded(charge: Charge) -> bool:
+    """Whether nothing but its prices makes the charge's amount, so that a half that they give is rounded."""
+    free = charge.free_events or charge.free_quantity or charge.round_event is not None
+    return not isinstance(charge.source, OfAmount) and not free and next(bounds_of(charge, None), None) is None
 
 
 # Fees and policies
@@ -503,6 +295,19 @@ def _cases_of(plan: Plan, fee: Fee) -> Iterator[FeeCase]:
 
 def _days(every: Every) -> int:
     return every.days or every.months * 28
+
+
+def _concerns_a_line(policy: Policy) -> bool:
+    """Whether the plan has a line that a policy works on; one for other plans can do nothing here."""
+    if policy.targets.names or policy.targets.everything:
+        return True
+    match policy.effect:
+        case PercentOff() | MoneyOff() | UnitsFree() | AddPercent(base=None):
+            return False
+        case AddMoney() | AddPercent() | AddPerUnit():
+            return True
+        case _:
+            assert_never(policy.effect)
 
 
 def _of_effect(policy: Policy) -> Iterator[_Found]:
@@ -534,6 +339,8 @@ def _of_overlaps(program: Program, plan: Plan) -> Iterator[_Found]:
 
 
 def _share_a_line(first: Policy, second: Policy) -> bool:
+    if not (_concerns_a_line(first) and _concerns_a_line(second)):
+        return False
     if first.targets.everything or second.targets.everything:
         return True
     return bool(set(first.targets.names) & set(second.targets.names))

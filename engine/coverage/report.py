@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from itertools import groupby
 
 from ...diagnostics import Diagnostic
 from ..compiler.compile import Compiled
 from ..compiler.model import Example
 from ..examples import Outcome
 from ..plan import Program
-from .items import ROWS_LISTED_MAX, BoundMet, Item, Key, RowPriced, VersionUsed, items_of, key_of, smallest
+from .items import ROWS_LISTED_MAX, Item, Key, items_of, key_of, smallest
+from .targets import BoundMet, RowPriced, Side, VersionUsed
 from .touched import Touched, Walk, touched
-from .words import bound_text, quantity_text
+from .words import bound_text, quantity_text, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +154,38 @@ def _nearest(walks: Sequence[Walk]) -> tuple[Walk, int, Fraction] | None:
         return None
     _, number, index, bound = min(found)
     return walks[number], index, bound
+
+
+# What is missing, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What no example shows, in words; the sides of one bound are said together."""
+
+    item: Item
+    text: str
+
+
+_SIDES = {Side.BELOW: "just below", Side.AT: "exactly", Side.ABOVE: "just above"}
+
+
+def missing(program: Program, items: Sequence[Item]) -> tuple[Missing, ...]:
+    """Items in words, in their order."""
+    found: list[Missing] = []
+    for _, group in groupby(items, _together):
+        first, *others = group
+        text = words_of(program, first).missing
+        if others:
+            sides = [_SIDES[one.target.side] for one in (first, *others) if isinstance(one.target, BoundMet)]
+            text = text.replace(sides[0], f"{', '.join(sides[:-1])} and {sides[-1]}", 1).replace(
+                " is never", " are never", 1
+            )
+        found.append(Missing(first, text))
+    return tuple(found)
+
+
+def _together(item: Item) -> object:
+    target = item.target
+    bound = (target.charge, target.row, target.band) if isinstance(target, BoundMet) else target
+    return item.plan, item.since, item.rule, bound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -13,15 +13,18 @@ from ..compiler.imports import Reader
 from ..compiler.model import Example
 from ..examples import Outcome, run_example
 from ..plan import Program
-from .candidates import adjusted, drafts_for
+from .candidates import drafts_for
 from .draft import Desk, Draft, example_of
 from .frames import own_frames
-from .items import CardMet, Item, Key, items_of, key_of
+from .items import Item, Key, items_of, key_of
+from .ladders import adjusted
+from .targets import CardMet
 from .touched import Touched, touched
 from .words import plan_of, words_of
 from .writing import example_text
 
 TRIES_MAX = 120
+_MOVES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +115,9 @@ def _find(program: Program, compiled: Compiled, item: Item) -> _Found | Unreache
             seen = touched(program, example_of(program, draft))
             if key_of(item) in seen.keys:
                 return _Found(item, draft, seen)
-            for better in islice(adjusted(desk, item, draft, seen.walks), 2):
-                again = touched(program, example_of(program, better))
-                if key_of(item) in again.keys:
-                    return _Found(item, better, again)
+            for better in _improved(desk, item, draft, seen):
+                if key_of(item) in better.touched.keys:
+                    return better
             if isinstance(seen.result, Diagnostic):
                 refusal = seen.result
     if not tried:
@@ -123,6 +125,16 @@ def _find(program: Program, compiled: Compiled, item: Item) -> _Found | Unreache
     if refusal is not None:
         return Unreached(item, f"tried {tried}; {refusal.message}")
     return Unreached(item, f"tried {tried}, and none touched it")
+
+
+def _improved(desk: Desk, item: Item, draft: Draft, seen: Touched) -> Iterator[_Found]:
+    """A candidate moved to where it was meant to stand, as often as that brings it nearer."""
+    for _ in range(_MOVES_MAX):
+        better = next(adjusted(desk, item, draft, seen.walks), None)
+        if better is None or better == draft:
+            return
+        draft, seen = better, touched(desk.program, example_of(desk.program, better))
+        yield _Found(item, draft, seen)
 
 
 def _fewest(found: Sequence[_Found], wanted: frozenset[Key]) -> list[_Found]:

@@ -17,11 +17,11 @@ from ..examples import rate_example
 from ..plan import Charge, Plan, Program
 from ..statement import Statement
 from .happened import of_statement
-from .items import (
+from .items import Key, listed_row, smallest
+from .targets import (
     BandEntered,
     BoundMet,
     CardMet,
-    Key,
     OnceCharged,
     OnceSpared,
     RowPriced,
@@ -30,8 +30,6 @@ from .items import (
     Target,
     UsageRefused,
     VersionUsed,
-    listed_row,
-    smallest,
 )
 
 

@@ -10,7 +10,8 @@ from ...money import approximate_text, decimal_text, grouped, symbols
 from ..condition import Condition
 from ..dispatch import Branch, Leaf, Tree, value_text
 from ..plan import Charge, Plan, Policy, Program, Tax
-from .items import (
+from .items import Item, bounds_of, flat, is_money, smallest
+from .targets import (
     ANY_ROW,
     Acts,
     BandEntered,
@@ -25,7 +26,6 @@ from .items import (
     FreeMet,
     HalfRounded,
     IncludeMet,
-    Item,
     LimitMet,
     NothingToDo,
     OnceCharged,
@@ -42,10 +42,6 @@ from .items import (
     UsageRefused,
     Used,
     VersionUsed,
-    bounds_of,
-    flat,
-    is_money,
-    smallest,
 )
 
 _VALUES_SHOWN = 3
