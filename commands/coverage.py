@@ -179,7 +179,7 @@ def suggest_into(path: Path, compiled: Compiled, outcomes: Sequence[Outcome], *,
         return None
     found = suggest(compiled, outcomes, source, reader_of(path.parent))
     if dry_run and found.examples:
-        click.echo("\n".join(suggestion.text for suggestion in found.examples), nl=False)
+        click.echo("".join(f"\n{suggestion.text}" for suggestion in found.examples), nl=False)
     elif found.examples:
         failure = _replace(path, found.text)
         if failure is not None:

@@ -109,7 +109,9 @@ def _of_charge(charge: Charge, statement: Statement) -> Iterator[Target]:
     own = [line for line in statement.lines if line.id == charge.name]
     priced = [line for line in own if line.kind is LineKind.CHARGE]
     felt = [step for line in priced for step in steps(line.derivation) if step.place is not None]
-    for number in range(len(charge.rows)):
+    for number, row in enumerate(charge.rows):
+        if row.minimum is None and row.cap is None:
+            continue
         for of, bound in bounds_of(charge, number):
             yield from (OwnBoundMet(charge.name, listed_row(charge, number), of, acts) for acts in _acts(bound, felt))
     for of, bound in bounds_of(charge, None):

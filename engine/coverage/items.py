@@ -211,6 +211,8 @@ def _of_row(charge: Charge, number: int, row: int) -> Iterator[Target]:
     if charge.columns and not all(band.refused for band in schedule.bands):
         yield RowPriced(charge.name, row)
     for index, band in enumerate(schedule.bands):
+        if len(schedule.bands) > 1 or not charge.columns:
+            yield from _entered(charge.name, row, index, band)
         yield from _of_band(charge.name, row, index, band, schedule.mode)
         if band.upper is not None:
             yield from (BoundMet(charge.name, row, index, side) for side in Side)
@@ -218,11 +220,16 @@ def _of_row(charge: Charge, number: int, row: int) -> Iterator[Target]:
         yield from (OwnBoundMet(charge.name, row, of, acts) for acts in Acts)
 
 
+def _entered(charge: str, row: int, index: int, band: Band) -> Iterator[Target]:
+    """That a band prices anything; of a row with one band, the row says it."""
+    if not band.refused:
+        yield BandEntered(charge, row, index)
+
+
 def _of_band(charge: str, row: int, index: int, band: Band, mode: Mode) -> Iterator[Target]:
     if band.refused:
         yield UsageRefused(charge, row, index)
         return
-    yield BandEntered(charge, row, index)
     if band.once and (mode is not Mode.STAIRSTEP or band.if_used):
         yield OnceCharged(charge, row, index)
     if band.once and band.if_used and index == 0:
@@ -245,7 +252,8 @@ def smallest(program: Program, charge: Charge) -> Fraction:
         rounding = program.meters[charge.source.meter].rounding
         if rounding is not None:
             return rounding.size
-    return min((Fraction(1, row.schedule.quantity_scale) for row in charge.rows), default=Fraction(1))
+    # Rows of one table have their bounds in common, and a long one is not looked through for each quantity.
+    return min(Fraction(1, row.schedule.quantity_scale) for row in charge.rows[:ROWS_LISTED_MAX])
 
 
 def is_money(program: Program, charge: Charge) -> bool:

@@ -14,7 +14,7 @@ from ..compiler.model import Example
 from ..examples import Outcome
 from ..plan import Program
 from .items import ROWS_LISTED_MAX, Item, Key, items_of, key_of, smallest
-from .targets import BoundMet, RowPriced, Side, VersionUsed
+from .targets import BandEntered, BoundMet, OnceCharged, OnceSpared, OwnBoundMet, RowPriced, Side, StepMet, VersionUsed
 from .touched import Touched, Walk, touched
 from .words import bound_text, quantity_text, words_of
 
@@ -171,9 +171,16 @@ _SIDES = {Side.BELOW: "just below", Side.AT: "exactly", Side.ABOVE: "just above"
 
 
 def missing(program: Program, items: Sequence[Item]) -> tuple[Missing, ...]:
-    """Items in words, in their order."""
+    """Items in words, in their order; of a plan or row that is not used at all, only that."""
     found: list[Missing] = []
-    for _, group in groupby(items, _together):
+    unused = {(item.plan, item.since) for item in items if isinstance(item.target, VersionUsed)}
+    idle = {
+        (item.plan, item.since, item.target.charge, item.target.row)
+        for item in items
+        if isinstance(item.target, RowPriced)
+    }
+    shown = [item for item in items if not _is_implied(item, unused, idle)]
+    for _, group in groupby(shown, _together):
         first, *others = group
         text = words_of(program, first).missing
         if others:
@@ -183,6 +190,20 @@ def missing(program: Program, items: Sequence[Item]) -> tuple[Missing, ...]:
             )
         found.append(Missing(first, text))
     return tuple(found)
+
+
+def _is_implied(item: Item, unused: set[tuple[str, date | None]], idle: set[tuple[str, date | None, str, int]]) -> bool:
+    """Whether it goes without saying that an item is missing, because all of its plan or row is."""
+    target = item.target
+    if isinstance(target, VersionUsed):
+        return False
+    if (item.plan, item.since) in unused:
+        return True
+    match target:
+        case BandEntered() | BoundMet() | OnceCharged() | OnceSpared() | StepMet() | OwnBoundMet():
+            return (item.plan, item.since, target.charge, target.row) in idle
+        case _:
+            return False
 
 
 def _together(item: Item) -> object:

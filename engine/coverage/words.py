@@ -186,11 +186,9 @@ def _of_band(
                 case _:
                     assert_never(side)
         case OnceCharged():
-            return Words(f"{where}: {band.once_text} once", f"“{band.once_text}” once is never charged{rest}")
+            return Words(f"{where}: {band.once_text}", f"“{band.once_text}” is never charged{rest}")
         case OnceSpared():
-            return Words(
-                f"{where}: no usage, and no {band.once_text}", f"“{band.once_text}” once is always charged{rest}"
-            )
+            return Words(f"{where}: no usage, and no {band.once_text}", f"“{band.once_text}” is always charged{rest}")
         case UsageRefused():
             return Words(f"{where}: {head} is refused", f"“{head}” never refuses{rest}")
         case StepMet(whole=whole):

@@ -162,6 +162,8 @@ def _lines_of(program: Program, draft: Draft, result: Statement, rule: str) -> I
             for charge in plan.charges
             if isinstance(charge.source, OfMeter) and charge.source.meter in parts
         ]
+    if rule == "rounding":
+        parts = [line.id for line in result.lines if line.kind is LineKind.CHARGE and line.quantity]
     known = {item.name for group in (plan.charges, plan.fees, plan.policies, plan.taxes) for item in group}
     known |= {bound.kind.value for bound in plan.bounds} | set(program.cards)
     return dict.fromkeys([*(part for part in parts if part in known), *names])
