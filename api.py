@@ -256,11 +256,11 @@ def compile_file(path: Path, *, name: str | None = None, max_bytes: int | None =
     if isinstance(text, Diagnostic):
         return text
     return compile_ruleset(
-        Source(name or str(path), text), _reader(path.parent), max_bytes=MAX_BYTES if max_bytes is None else max_bytes
+        Source(name or str(path), text), reader_of(path.parent), max_bytes=MAX_BYTES if max_bytes is None else max_bytes
     )
 
 
-def _reader(folder: Path) -> Callable[[str], str | None]:
+def reader_of(folder: Path) -> Callable[[str], str | None]:
     """Reads imported files below a folder; links that lead out of it are not followed."""
     root = folder.resolve()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..diagnostics.junit import Case
     from ..engine.compiler.compile import Compiled
     from ..engine.examples import Outcome
+    from .coverage import Covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,37 @@ class Ran:
 @click.command("test", short_help="Run worked examples.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", show_default=True)
+@click.option("--coverage", is_flag=True, help="Say what of the price list the examples touch, and what none does.")
+@click.option(
+    "--fail-under",
+    type=click.IntRange(0, 100),
+    metavar="PERCENT",
+    help="Fail if the examples cover less.",
+)
+@click.option("--suggest", is_flag=True, help="Add examples for what none touches, marked `unreviewed`.")
+@click.option("--dry-run", is_flag=True, help="Print what --suggest would add, and change no file.")
 @click.option("--accept", is_flag=True, help="Rewrite expectations that failed, marked `unreviewed`.")
-def test_command(paths: tuple[str, ...], form: str, accept: bool) -> None:
+def test_command(
+    paths: tuple[str, ...],
+    form: str,
+    coverage: bool,
+    fail_under: int | None,
+    suggest: bool,
+    dry_run: bool,
+    accept: bool,
+) -> None:
     """Run the examples of rulesets: files, or every .rates file in folders.
 
     An example is rated exactly as real usage is. One that is marked `unreviewed` fails until a person takes the word
     away.
+
+    Coverage counts the bounds, rows, conditions and rules that examples touch: those that pass and are reviewed. Every
+    bound counts three times, for a quantity just below, exactly at and just above it.
     """
+    if accept and suggest:
+        raise click.UsageError("--accept and --suggest rewrite the same files: use one after the other")
+    if dry_run and not suggest:
+        raise click.UsageError("--dry-run belongs to --suggest")
     found = find_rulesets(paths)
     problems: list[Diagnostic] = list(found.findings)
     sources: dict[str, Source] = {}
@@ -55,21 +80,25 @@ def test_command(paths: tuple[str, ...], form: str, accept: bool) -> None:
             sources.update(result.compiled.sources)
         ran.append(result)
     show_findings(problems, sources)
+    covered = _covered(ran) if coverage or fail_under is not None else None
     if form == "json":
-        click.echo(_as_json(ran))
+        click.echo(_as_json(ran, covered))
     elif form == "junit":
         click.echo(_as_junit(ran, problems, sources), nl=False)
     else:
         _print(ran)
+    missed = False if covered is None else _show_coverage(covered, fail_under, form)
     if accept:
         for item in ran:
             _accept(item)
+    if suggest:
+        problems.extend(_suggest(ran, dry_run=dry_run))
     failed = [outcome for item in ran for outcome in item.outcomes if not outcome.passed]
     total = sum(len(item.outcomes) for item in ran)
     note(f"{number_of(total, 'example')}: {total - len(failed)} passed, {len(failed)} failed")
     if any(problem.code.startswith(("RB9", "RB1012")) for problem in problems):
         sys.exit(EXIT_USE)
-    sys.exit(EXIT_FINDINGS if problems or failed else 0)
+    sys.exit(EXIT_FINDINGS if problems or failed or missed else 0)
 
 
 def _is_fragment(ran: Ran, files: tuple[Path, ...]) -> bool:
@@ -87,6 +116,33 @@ def _run(path: Path) -> Ran | Diagnostic:
     return Ran(path, compiled, tuple(run_example(compiled.program, item) for item in compiled.ruleset.examples))
 
 
+def _covered(ran: Sequence[Ran]) -> list[Covered]:
+    from .coverage import cover_all
+
+    return cover_all([(item.path, item.compiled, item.outcomes) for item in ran])
+
+
+def _show_coverage(covered: list[Covered], fail_under: int | None, form: str) -> bool:
+    """Print the coverage: results of `text` on standard output, beside other forms the findings only."""
+    from .coverage import coverage_text, findings_of_coverage
+
+    findings = findings_of_coverage(covered, fail_under)
+    sources = {name: source for item in covered for name, source in item.sources.items()}
+    if form == "text":
+        click.echo(f"\n{coverage_text(covered)}" if covered else "")
+    show_findings(findings, sources, err=form != "text")
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _suggest(ran: Sequence[Ran], *, dry_run: bool) -> list[Diagnostic]:
+    from .coverage import suggest_into
+
+    found = [suggest_into(item.path, item.compiled, item.outcomes, dry_run=dry_run) for item in ran]
+    problems = [problem for problem in found if problem is not None]
+    show_findings(problems)
+    return problems
+
+
 def _print(ran: list[Ran]) -> None:
     from ..engine.examples import findings_of
 
@@ -99,7 +155,7 @@ def _print(ran: list[Ran]) -> None:
     show_findings(failures, sources, err=False)
 
 
-def _as_json(ran: list[Ran]) -> str:
+def _as_json(ran: list[Ran], covered: list[Covered] | None) -> str:
     examples = [
         {
             "file": str(item.path),
@@ -113,7 +169,11 @@ def _as_json(ran: list[Ran]) -> str:
         for item in ran
         for outcome in item.outcomes
     ]
-    document = {"schema": "ratebook.examples/1", "examples": examples}
+    document: dict[str, object] = {"schema": "ratebook.examples/1", "examples": examples}
+    if covered is not None:
+        from .coverage import coverage_document
+
+        document["coverage"] = coverage_document(covered)
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 

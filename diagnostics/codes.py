@@ -170,6 +170,8 @@ CODES = _table(
     Code("RB5001", "example that does not come out"),
     Code("RB5002", "example that nobody has reviewed"),
     Code("RB5003", "example that is not an example"),
+    Code("RB5004", "example that touches no boundary", warning=True),
+    Code("RB5005", "examples that cover less than was asked for"),
     # RB60xx: documents
     Code("RB6001", "template that cannot be read"),
     Code("RB6002", "template that uses what templates may not"),

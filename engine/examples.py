@@ -13,7 +13,7 @@ from ..diagnostics import Diagnostic, Source
 from ..money import grouped
 from .compiler.model import Example, Expected, ExpectedError
 from .evaluators.account import no_period, rate_account
-from .period import DateRange
+from .evaluators.situation import Observer
 from .plan import Program
 from .statement import Line, LineKind, Statement
 from .usage import AccountUsage, Subscription
@@ -43,26 +43,34 @@ class Outcome:
 
 def run_example(program: Program, example: Example) -> Outcome:
     """Rate an example and compare."""
-    subscription = Subscription(
+    result = rate_example(program, example)
+    if isinstance(result, Statement):
+        return Outcome(example, result, None, tuple(_compare(example, result, program)))
+    return Outcome(example, None, result, tuple(_compare_refusal(example, result)))
+
+
+def rate_example(program: Program, example: Example, observer: Observer | None = None) -> Statement | Diagnostic:
+    """The statement of the first billing period that an example is about, or why there is none."""
+    subscription = subscription_of(example)
+    for result in rate_account(program, [subscription], usage_of(example), example.period, observer=observer):
+        return result
+    return no_period(subscription, example.period)
+
+
+def subscription_of(example: Example) -> Subscription:
+    """The account of an example."""
+    return Subscription(
         account="example",
         plan=example.plan,
         start=example.start,
         attributes=example.attributes,
         cards=example.cards,
     )
-    usage = AccountUsage(example.events, example.quantities)
-    result = _rated(program, subscription, usage, example.period)
-    if isinstance(result, Statement):
-        return Outcome(example, result, None, tuple(_compare(example, result, program)))
-    return Outcome(example, None, result, tuple(_compare_refusal(example, result)))
 
 
-def _rated(
-    program: Program, subscription: Subscription, usage: AccountUsage, within: DateRange
-) -> Statement | Diagnostic:
-    for result in rate_account(program, [subscription], usage, within):
-        return result
-    return no_period(subscription, within)
+def usage_of(example: Example) -> AccountUsage:
+    """The usage of an example."""
+    return AccountUsage(example.events, example.quantities)
 
 
 def _compare_refusal(example: Example, refusal: Diagnostic) -> Iterator[Mismatch]:

@@ -16,6 +16,7 @@ from ..statement import LineKind, Statement
 from ..usage import AccountUsage, CardHolding, Subscription
 from .part import billing_periods_over, rate_part
 from .rate import billing_periods_of, rate
+from .situation import Observer
 
 
 def no_period(subscription: Subscription, within: DateRange) -> Diagnostic:
@@ -40,10 +41,12 @@ def rate_account(
     within: DateRange,
     *,
     part: bool = False,
+    observer: Observer | None = None,
 ) -> Iterator[Statement | Diagnostic]:
     """The statements of one account's subscriptions for the billing periods that begin in a range, or findings.
 
     With `part` each is billed for exactly the days of the range: the parts of its billing periods that lie in it.
+    `observer` is told of what whole periods price.
     """
     spent: dict[CardKey, int] = {}
     for subscription in subscriptions:
@@ -56,7 +59,10 @@ def rate_account(
                 yield period
                 continue
             own = _with_what_is_left(program, subscription, spent)
-            result = rate_part(program, own, usage, period, within) if part else rate(program, own, usage, period)
+            if part:
+                result = rate_part(program, own, usage, period, within)
+            else:
+                result = rate(program, own, usage, period, observer)
             if isinstance(result, Statement):
                 _note_spent(subscription, result, spent)
             yield result

@@ -110,7 +110,7 @@ def _price_event(charge: Charge, readings: Readings, outcome: Outcome) -> tuple[
         if end < start or (end == start and piece.end > piece.start):
             continue
         schedule = settle(charge.rows[piece.row].schedule, readings)
-        steps, own = priced_parts(situation, charge, schedule, end, start, outcome.quantity - outcome.freed)
+        steps, own = priced_parts(situation, charge, piece.row, schedule, end, start, outcome.quantity - outcome.freed)
         parts.extend(steps)
         portions.extend(own)
     row = charge.rows[outcome.pieces[0].row]

@@ -72,16 +72,20 @@ def _on_own_ladder(
     schedule = settle(charge.rows[group.row].schedule, readings)
     if not entered or schedule.mode is Mode.GRADUATED:
         note = _noted(note, _on_it_before(charge, before))
-        return climbed(readings.situation, charge, schedule, [Climb(before, before + size, entered)], note=note)
-    return _difference(charge, readings, schedule, size, before)
+        return climbed(
+            readings.situation, charge, group.row, schedule, [Climb(before, before + size, entered)], note=note
+        )
+    return _difference(charge, readings, group.row, schedule, size, before)
 
 
-def _difference(charge: Charge, readings: Readings, schedule: Schedule, size: Fraction, before: Fraction) -> Parts:
+def _difference(
+    charge: Charge, readings: Readings, row: int, schedule: Schedule, size: Fraction, before: Fraction
+) -> Parts:
     """On a ladder whose band is that of the whole: the price of all to date, less that of what went before."""
     money = readings.situation.program.money.currency.code
     prices = []
     for quantity, words in ((before + size, "to date"), (before, "before this bill")):
-        parts = climbed(readings.situation, charge, schedule, [Climb(NOTHING, quantity)], note=words)
+        parts = climbed(readings.situation, charge, row, schedule, [Climb(NOTHING, quantity)], note=words)
         label = f"price of {plain(quantity)} {charge.unit}".rstrip() + f" {words}"
         prices.append(total(Role.AMOUNT, parts.steps, label, money))
     step = difference(Role.AMOUNT, (prices[0], prices[1]), unit=money)
@@ -145,7 +149,7 @@ def _by_turns(
         own = climbs.get(number, [])
         schedule = settle(charge.rows[group.row].schedule, readings)
         where = f"in {len(own)} turns" if len(own) > 1 else _on_it_before(charge, own[0].start) if own else ""
-        parts = climbed(readings.situation, charge, schedule, own, position, note=_noted(note, where))
+        parts = climbed(readings.situation, charge, group.row, schedule, own, position, note=_noted(note, where))
         found.append(parts)
     return found
 

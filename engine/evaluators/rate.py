@@ -28,22 +28,31 @@ from .included import Allowance, allowances
 from .meter import in_order
 from .policies import Ledger, apply_policies
 from .reasons import why_not
-from .situation import PeriodFacts, Readings, Refused, Situation
+from .situation import Observer, PeriodFacts, Readings, Refused, Situation
 
 
 def rate(
-    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange
+    program: Program,
+    subscription: Subscription,
+    usage: AccountUsage,
+    period: DateRange,
+    observer: Observer | None = None,
 ) -> Statement | Diagnostic:
     """The statement of a subscription for one whole billing period, or why there can be none.
 
     `usage` may hold events of other periods; those before it are read where a level or an included quantity reaches
     back, all others are passed over.
     """
-    return rate_until(program, subscription, usage, period, None)
+    return rate_until(program, subscription, usage, period, None, observer)
 
 
 def rate_until(
-    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange, until: date | None
+    program: Program,
+    subscription: Subscription,
+    usage: AccountUsage,
+    period: DateRange,
+    until: date | None,
+    observer: Observer | None = None,
 ) -> Statement | Diagnostic:
     """The statement of a billing period to a day inside it, or to its end for None.
 
@@ -51,7 +60,7 @@ def rate_until(
     levels, which are still averaged over all of it.
     """
     try:
-        return _statement(_situation(program, subscription, usage, period, until))
+        return _statement(situation_of(program, subscription, usage, period, until, observer))
     except Refused as refused:
         return refused.finding
 
@@ -93,9 +102,15 @@ def _dates(plan: Plan) -> str:
     return start if plan.end is None else f"{start} before {plan.end}"
 
 
-def _situation(
-    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange, until: date | None
+def situation_of(
+    program: Program,
+    subscription: Subscription,
+    usage: AccountUsage,
+    period: DateRange,
+    until: date | None = None,
+    observer: Observer | None = None,
 ) -> Situation:
+    """What is rated. Raises `Refused` where no version of the plan is in force."""
     zone = time_zone(program.zone)
     assert isinstance(zone, ZoneInfo), "the resolver lets only known zones through"
     day = max(period.start, subscription.start)
@@ -116,6 +131,7 @@ def _situation(
         zone=zone,
         averaged_days=covered if ends_early else None,
         until=until if ends_early else None,
+        observer=observer,
     )
     return for_all_versions(situation)
 

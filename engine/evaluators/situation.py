@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
@@ -19,6 +20,7 @@ from ..derivation import Step
 from ..dispatch import Key, dispatch
 from ..period import DateRange, Period, billing_period
 from ..plan import Charge, ColumnKind, Meter, OfEach, Plan, Program
+from ..schedule import Schedule, Slice
 from ..usage import MeteredQuantity, Subscription, UsageEvent
 from ..window import Coverage, Difference, Intersection, Window, contains, covers, membership
 from .meter import Sample, has_usage, number_of, read, samples_of
@@ -30,6 +32,25 @@ class Refused(Exception):  # noqa: N818 - an answer that `rate` turns into a val
     def __init__(self, finding: Diagnostic) -> None:
         super().__init__(finding.message)
         self.finding = finding
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """One walk over the bands of a row, as it priced a quantity (in the schedule's integers, its widths settled).
+
+    `since` is when the version of the plan begins that priced it.
+    """
+
+    since: date | None
+    charge: str
+    row: int
+    schedule: Schedule
+    quantity: int
+    slices: tuple[Slice, ...]
+
+
+Observer: TypeAlias = Callable[[Walked], None]
+"""Is told of every walk while a statement is made; what it does cannot change an amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,7 @@ class Situation:
     """What a level is averaged over where these days are a part of it: all that the subscription covers."""
     until: date | None = None
     """The day on which a bill for a part of the period ends; None for the whole period."""
+    observer: Observer | None = None
     covered: Period = field(init=False)
 
     def __post_init__(self) -> None:

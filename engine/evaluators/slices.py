@@ -16,7 +16,7 @@ from ..derivation import Role, Step, difference, given, product, quotient, round
 from ..plan import Charge
 from ..schedule import Band, Mode, Schedule, Slice, fitting, scaled, settled, walk
 from .proration import covered_share
-from .situation import Readings, Situation
+from .situation import Readings, Situation, Walked
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ def _factor(band: Band, readings: Readings) -> Fraction:
 def priced_parts(
     situation: Situation,
     charge: Charge,
+    row: int,
     schedule: Schedule,
     quantity: Fraction,
     start: Fraction = Fraction(0),
@@ -92,13 +93,14 @@ def priced_parts(
 
     `whole` is the quantity whose size chooses the band of a volume schedule, where it is not `quantity`.
     """
-    found = climbed(situation, charge, schedule, [Climb(start, quantity, resumed)], whole)
+    found = climbed(situation, charge, row, schedule, [Climb(start, quantity, resumed)], whole)
     return found.steps, found.portions
 
 
 def climbed(
     situation: Situation,
     charge: Charge,
+    row: int,
     schedule: Schedule,
     climbs: Sequence[Climb],
     whole: Fraction | None = None,
@@ -116,7 +118,13 @@ def climbed(
     slices: dict[int, list[tuple[Slice, int]]] = {}
     for climb in climbs:
         start, end = int(climb.start * finer.quantity_scale), int(climb.end * finer.quantity_scale)
-        for piece in walk(finer, end, start, None if whole is None else chooser, resumed=climb.resumed):
+        pieces = walk(finer, end, start, None if whole is None else chooser, resumed=climb.resumed)
+        if situation.observer is not None:
+            by_end = whole is None or schedule.mode is Mode.GRADUATED
+            situation.observer(
+                Walked(situation.plan.start, charge.name, row, finer, end if by_end else chooser, pieces)
+            )
+        for piece in pieces:
             band = finer.bands[piece.band]
             if band.refused and piece.size > 0:
                 raise _refused(situation, charge, climb.end if whole is None else whole)

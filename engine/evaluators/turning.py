@@ -141,7 +141,7 @@ def _end_of_minimum(plan: Plan, statement: Statement) -> Iterator[TurningPoint]:
             if schedule is None or not isinstance(charge.source, OfMeter) or charge.minimum or charge.cap:
                 continue
             wanted = money.fraction(own[0].amount + line.amount)
-            reached = _quantity_costing(schedule, wanted, _priced_quantity(own[0]))
+            reached = quantity_costing(schedule, wanted, _priced_quantity(own[0]))
             if reached is None:
                 continue
             included = (own[0].quantity or Fraction(0)) - _priced_quantity(own[0])
@@ -150,7 +150,7 @@ def _end_of_minimum(plan: Plan, statement: Statement) -> Iterator[TurningPoint]:
             yield TurningPoint(charge.source.meter, at, own[0].unit, text)
 
 
-def _quantity_costing(schedule: Schedule, wanted: Fraction, since: Fraction) -> Fraction | None:
+def quantity_costing(schedule: Schedule, wanted: Fraction, since: Fraction) -> Fraction | None:
     """The least quantity above `since` that costs so much, on a ladder of proportional rates; None where there is none.
 
     Between two neighbouring bounds the price is a straight line, which is solved exactly.

@@ -9,6 +9,8 @@ import pytest
 from ratebook.diagnostics import CODES, Source
 from ratebook.diagnostics.pages import Page, page, pages, pages_markdown
 from ratebook.engine.compiler.compile import compile_ruleset
+from ratebook.engine.coverage.report import cover
+from ratebook.engine.examples import run_example
 
 ROOT = Path(__file__).parents[2]
 # What a text alone cannot show: sizes, hidden characters, encodings, files; and what nothing reports.
@@ -19,7 +21,12 @@ PAGES = list(pages().values())
 
 def codes_of(item: Page, text: str) -> set[str]:
     result = compile_ruleset(Source("page.rates", f"{item.given}\n{text}" if item.given else text))
-    return {finding.code for finding in result.findings}
+    codes = {finding.code for finding in result.findings}
+    if item.code.code == "RB5004" and result.program is not None and result.ruleset is not None:
+        outcomes = [run_example(result.program, example) for example in result.ruleset.examples]
+        found = cover(result, outcomes)
+        codes |= {finding.code for finding in found.findings} if found is not None else set()
+    return codes
 
 
 def test_every_code_has_a_page() -> None:
