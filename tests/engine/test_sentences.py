@@ -126,8 +126,8 @@ def test_the_rest_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         for sentence in sentences()
         if not sentence.tests and not any(mark.names(sentence) for mark in marks())
     ]
-    built = [id for id in sorted(PENDING) if not any(line.startswith(f"{id}: ") for line in rest)]
-    told = [*(f"no case yet: {line}" for line in rest), *(f"pending, but named by a case: {id}" for id in built)]
+    built = [name for name in sorted(PENDING) if not any(line.startswith(f"{name}: ") for line in rest)]
+    told = [*(f"no case yet: {line}" for line in rest), *(f"pending, but named by a case: {name}" for name in built)]
     with capsys.disabled():
         print("", *told, sep="\n" if told else "")
     assert {line.split(":")[0] for line in rest} <= PENDING
