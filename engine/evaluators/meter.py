@@ -6,6 +6,7 @@ come in the order of time, ties by id.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -127,6 +128,9 @@ def _label(meter: Meter, count: int, given_quantity: Fraction) -> str:
 def _aggregate(
     meter: Meter, samples: Sequence[Sample], inside: Sequence[Sample], covered: Period, zone: ZoneInfo
 ) -> Fraction:
+    if meter.level is not None and meter.interval is not None:
+        values = _levels_of_intervals(meter.level, meter.interval, samples, covered, zone)
+        return _over(meter.aggregation, values, meter.rank)
     if meter.level is not None:
         return _of_level(meter, samples, covered, zone)
     if meter.interval is not None:
@@ -191,15 +195,21 @@ def _sum(values: Sequence[Measured | None]) -> Fraction:
 def _of_intervals(
     meter: Meter, interval: Interval, inside: Sequence[Sample], covered: Period, zone: ZoneInfo
 ) -> Fraction:
-    starts = interval_starts(interval.seconds, covered, zone)
+    starts = _starts(interval, inside, covered, zone)
     groups: dict[datetime, list[Measured | None]] = {}
     for sample in inside:
         groups.setdefault(_interval_of(sample.time, interval.seconds, zone), []).append(sample.value)
-    if interval.days_with_usage:
-        used = {local_day(start, zone) for start in groups}
-        starts = [start for start in starts if local_day(start, zone) in used]
     values = [aggregate(interval.aggregation, groups.get(start, []), None) for start in starts]
     return _over(meter.aggregation, values, meter.rank)
+
+
+def _starts(interval: Interval, inside: Sequence[Sample], covered: Period, zone: ZoneInfo) -> list[datetime]:
+    """The starts of the intervals that count."""
+    starts = interval_starts(interval.seconds, covered, zone)
+    if not interval.days_with_usage:
+        return starts
+    used = {local_day(sample.time, zone) for sample in inside}
+    return [start for start in starts if local_day(start, zone) in used]
 
 
 def _over(aggregation: Aggregation, values: Sequence[Fraction], rank: Fraction | None) -> Fraction:
@@ -284,6 +294,34 @@ def stretches(kind: LevelKind, samples: Sequence[Sample], covered: Period) -> li
     if since < covered.end:
         found.append(Stretch(since, covered.end, total))
     return found
+
+
+def _levels_of_intervals(
+    kind: LevelKind, interval: Interval, samples: Sequence[Sample], covered: Period, zone: ZoneInfo
+) -> list[Fraction]:
+    """What each interval reads of a level, which holds where nothing happens."""
+    inside = [sample for sample in samples if covered.contains(sample.time)]
+    counted = set(_starts(interval, inside, covered, zone))
+    starts = interval_starts(interval.seconds, covered, zone)
+    held, first = stretches(kind, samples, covered), 0
+    values: list[Fraction] = []
+    for start, end in zip(starts, [*starts[1:], covered.end], strict=True):
+        while held[first].end <= start:
+            first += 1
+        if start in counted:
+            last = bisect_left(held, end, lo=first, key=lambda stretch: stretch.start)
+            values.append(_of_stretches(interval.aggregation, [stretch.level for stretch in held[first:last]]))
+    return values
+
+
+def _of_stretches(aggregation: Aggregation, levels: Sequence[Fraction]) -> Fraction:
+    match aggregation:
+        case Aggregation.MAXIMUM:
+            return max(levels)
+        case Aggregation.LATEST:
+            return levels[-1]
+        case _:
+            raise AssertionError(f"inside an interval a level has no {aggregation.value}")
 
 
 def _of_level(meter: Meter, samples: Sequence[Sample], covered: Period, zone: ZoneInfo) -> Fraction:

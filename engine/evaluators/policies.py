@@ -182,9 +182,9 @@ def _settle(policy: Policy, targets: list[int], base: Sequence[int], ledger: Led
         if amount.value > available:
             rest = given(Role.LIMIT, available, "all that is left", money.currency.code)
             amount = lesser(Role.AMOUNT, (amount, rest), "not more than is left")
-        if amount.value < 0:
-            zero = given(Role.LIMIT, Fraction(0), "nothing", money.currency.code)
-            amount = greater(Role.AMOUNT, (amount, zero), "not less than nothing")
+    if amount.value < 0:
+        zero = given(Role.LIMIT, Fraction(0), "nothing", money.currency.code)
+        amount = greater(Role.AMOUNT, (amount, zero), "not less than nothing")
     size = money.round(amount.value, mode)
     if not size:
         _pass_over(policy, ledger, "it comes to nothing")
@@ -308,7 +308,8 @@ def _during(
     parts = []
     for index in targets:
         inside, whole = _inside(ledger.priced[index], window, readings)
-        share = inside / whole if whole else Fraction(0)
+        # Corrections below zero outside the window (or inside it) leave at most the whole (or nothing) inside.
+        share = min(max(inside / whole, Fraction(0)), Fraction(1)) if whole > 0 else Fraction(0)
         leaf = given(Role.WINDOW, share, f"{plain(inside)} of {plain(whole)} in {window}")
         parts.append(product(Role.TARGET, (_target(index, base, ledger, readings), leaf), unit=money))
     whole_step = total(Role.BASE, tuple(parts), f"what is left of its lines, for their share in {window}", money)

@@ -309,7 +309,8 @@ class Readings:
     def each_share_in(self, source: OfEach, window: str) -> tuple[Fraction, Fraction]:
         """For an `each` charge: the quantity of the events that lie in a window, and that of all of them."""
         inside = whole = Fraction(0)
-        for event, quantity in self.each(source):
+        for event, own in self.each(source):
+            quantity = max(own, Fraction(0))
             whole += quantity
             if self.in_window(window, event):
                 inside += quantity

@@ -1,7 +1,7 @@
 """Worked cases: rulesets whose examples carry amounts that a person computed, with the arithmetic above each.
 
-`cases/worked` holds one file a topic, each example pinning a sentence of the language; `cases/samples` holds whole
-price lists.
+`cases/worked` holds one file a topic, each example pinning a sentence of the language; `cases/trade` holds small price
+lists of the kinds that the trade has, `cases/samples` whole ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ratebook.engine.statement import Statement
 
 CASES = Path(__file__).parents[1] / "cases"
 WORKED = sorted(CASES.glob("worked/*.rates"))
-FILES = [*WORKED, *sorted(CASES.glob("samples/*.rates"))]
+TRADE = sorted(CASES.glob("trade/*.rates"))
+FILES = [*WORKED, *TRADE, *sorted(CASES.glob("samples/*.rates"))]
 
 
 @cache
@@ -37,8 +38,9 @@ def _examples() -> Iterator[object]:
 
 
 def test_there_are_cases() -> None:
-    assert len(WORKED) >= 25
-    assert len(list(_examples())) >= 450
+    assert len(WORKED) >= 30
+    assert len(TRADE) >= 15
+    assert len(list(_examples())) >= 700
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -49,9 +51,10 @@ def test_a_ruleset_compiles_to_a_sound_program(path: Path) -> None:
     verify(found.program)
 
 
-@pytest.mark.parametrize("path", WORKED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*WORKED, *TRADE], ids=lambda path: path.stem)
 def test_every_example_has_its_arithmetic_above_it(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    # What names a sentence says nothing of an amount.
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# sentence: ")]
     assert [line for before, line in pairwise(lines) if line.startswith("example ") and before[:2] != "# "] == []
 
 

@@ -90,6 +90,9 @@ def _meter(
         seconds = _interval_seconds(scope, value.interval)
         inner = Aggregation(value.aggregation.kind.value)
         interval = Interval(inner, seconds or 3600, value.days_with_usage)
+        if value.level is not None:
+            level = LevelKind(value.level.kind.value)
+            per = None if value.level.per is None else _per(scope, value.level.per, event)
     each_rounding = _rounding(scope, declaration.each_rounding, measured.own)
     each_minimum = None
     if declaration.each_minimum is not None:
@@ -127,8 +130,9 @@ def _text(declaration: syntax.Meter) -> str:
             return f"{words} of {text}"
         case syntax.Level(kind, name):
             return f"{words} of {kind.value} {name.text}"
-        case syntax.InnerAggregation(inner, name, interval):
+        case syntax.InnerAggregation(inner, name, interval, _, held):
             of = "" if name is None else f" of {name.text}"
+            of = of if held is None else f" of {held.kind.value} {held.field.text}"
             unit = "" if interval.unit is None else f" {interval.unit.text}"
             return f"{words} of {inner.kind.value}{of} per {interval.number.digits}{unit}"
 
@@ -219,6 +223,8 @@ def _two_level(
     if seconds is None:
         return None
     own, name = COUNT, None
+    if inner.level is not None:
+        return _level_in_intervals(scope, declaration, inner, inner.level, event)
     if inner.field is not None:
         field = _field(scope, inner.field, event)
         if field is None:
@@ -244,6 +250,25 @@ def _two_level(
         # Energy in an interval is power, bytes in an interval a bit rate.
         return Measured(name, own, wanted, convert(Fraction(1), rate, wanted))
     return _in_unit(scope, declaration, name, own, own)
+
+
+def _level_in_intervals(
+    scope: Scope, declaration: syntax.Meter, inner: syntax.InnerAggregation, level: syntax.Level, event: EventSchema
+) -> Measured | None:
+    """A level inside each interval: its highest, or the last."""
+    words = inner.aggregation.kind.value
+    if inner.aggregation.kind not in (syntax.AggregationKind.MAXIMUM, syntax.AggregationKind.LATEST):
+        scope.report(
+            "RB2109",
+            f"inside an interval a level has no {words}",
+            inner.aggregation,
+            "does not take a level",
+            "take its `maximum` or `latest`",
+        )
+        return None
+    field = _field(scope, level.field, event)
+    own = None if field is None else _numeric(scope, field, level.field)
+    return None if field is None or own is None else _in_unit(scope, declaration, field.name, own, own)
 
 
 def _interval_seconds(scope: Scope, interval: syntax.Quantity) -> int | None:

@@ -67,6 +67,9 @@ def put_size(frame: Frame, rule: Rule, left: Left, name: str, *, takes: bool) ->
     if clamped:
         available = source.atom(left.available(rule.targets))
         source.put(f"if {name} > {available}: {name} = {available}", f"if {name} < 0: {name} = 0")
+    elif not takes and not adds(policy, left.is_nonnegative(rule.targets)):
+        # A penalty adds or does nothing.
+        source.put(f"if {name} < 0: {name} = 0")
 
 
 def _money(frame: Frame, money: MoneyOf) -> Term:
