@@ -163,7 +163,7 @@ def _unknown_attribute(name: str, program: Program) -> Diagnostic:
 
 
 def _quoted_period(program: Program, name: str, period: str | None) -> tuple[Plan, DateRange]:
-    from .engine.evaluators.rate import plan_on
+    from .engine.evaluators.in_force import plan_on
 
     versions = program.plans.get(name)
     if versions is None:

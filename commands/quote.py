@@ -68,7 +68,7 @@ def _today(program: Program, plan: str) -> str | None:
     """Today, if a version of the plan is in force."""
     from datetime import date
 
-    from ..engine.evaluators.rate import plan_on
+    from ..engine.evaluators.in_force import plan_on
 
     today = date.today()  # noqa: DTZ011 - the person's own day; `--period` says another
     if plan not in program.plans or plan_on(program, plan, today) is None:

@@ -104,6 +104,10 @@ CODES = _table(
     Code("RB2302", "gap between versions", warning=True),
     Code("RB2303", "end before the beginning"),
     Code("RB2304", "price change inside a billing period"),
+    Code("RB2306", "version without a word on which prices its first period has"),
+    Code("RB2307", "billing that changes inside a billing period"),
+    Code("RB2308", "charge that two versions cannot share"),
+    Code("RB2309", "floor or ceiling of rows that two versions price"),
     # RB24xx: policies
     Code("RB2401", "policies that can hold together without a rule"),
     Code("RB2402", "discounts that can take more than everything"),
@@ -159,6 +163,9 @@ CODES = _table(
     Code("RB4007", "period that the plan does not bill"),
     Code("RB4008", "width below zero"),
     Code("RB4010", "event below zero where the order of time decides"),
+    Code("RB4013", "usage without a time where prices change inside the period"),
+    Code("RB4014", "usage on days without a price"),
+    Code("RB4015", "usage without a time where a part of a period is billed"),
     # RB50xx: examples
     Code("RB5001", "example that does not come out"),
     Code("RB5002", "example that nobody has reviewed"),

@@ -106,6 +106,18 @@ class Meter(Record):
         return self.level is not None
 
     @property
+    def is_averaged_over_time(self) -> bool:
+        """Whether the quantity is the average of a level, of which each part of a period has its share."""
+        return self.level is not None and self.aggregation is Aggregation.TIME_WEIGHTED_AVERAGE
+
+    @property
+    def is_divisible(self) -> bool:
+        """Whether the parts of a period have quantities of their own that add up to the period's."""
+        if self.level is not None:
+            return self.aggregation in (Aggregation.TIME_WEIGHTED_AVERAGE, Aggregation.TIME_INTEGRAL)
+        return self.adds_up
+
+    @property
     def adds_up(self) -> bool:
         """Whether the quantity of a whole is the sum of its parts, so that a share of it makes sense."""
         return self.level is None and self.interval is None and self.aggregation in (Aggregation.COUNT, Aggregation.SUM)
@@ -468,7 +480,10 @@ class Card(Record):
 
 
 class Plan(Record):
-    """One version of a billing plan or contract, in force in `[start, end)`, with the policies that may apply to it."""
+    """One version of a billing plan or contract, in force in `[start, end)`, with the policies that may apply to it.
+
+    With `dated_by_usage` a version that begins inside a billing period prices the usage from its start on.
+    """
 
     name: str
     labels: Labels
@@ -482,6 +497,7 @@ class Plan(Record):
     bounds: tuple[PlanBound, ...]
     policies: tuple[Policy, ...]
     taxes: tuple[Tax, ...]
+    dated_by_usage: bool = False
 
     def in_force(self, day: date) -> bool:
         """Whether this version is in force on a day."""

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from ..money import MoneyUnit
 from ..records import Record
 from .derivation import Place, Step
-from .period import Period
+from .period import DateRange, Period
 
 
 class LineKind(enum.Enum):
@@ -73,6 +74,14 @@ class Line:
     """How the metered quantity came about, where the line prices one."""
     met: tuple[str, ...] = ()
     """The conditions that the rule waited for and that held, with the values that they were held against."""
+    days: DateRange | None = None
+    """The days that the line is about, where prices change inside the period; None for all of them."""
+
+    @property
+    def row_name(self) -> str:
+        """The line and what sets it apart from others of its charge, in a few words; derivations name it so."""
+        days = [] if self.days is None else [f"from {self.days.start}"]
+        return " ".join([self.id, *(text for _, text in self.by), *days])
 
     @property
     def is_added(self) -> bool:
@@ -121,3 +130,13 @@ class Statement:
     ruleset_labels: Labels = NO_LABELS
     covered: Period | None = None
     """The part of the period that the subscription covers: usage in it is on this statement."""
+    part_of: tuple[datetime, datetime] | None = None
+    """The billing period of which this statement bills a part, from its start to its end; None for a whole one."""
+
+    def period_of(self, line: Line) -> tuple[datetime, datetime]:
+        """What a line is about, half-open, in the ruleset's zone: the days of its prices, or the whole period."""
+        zone = self.start.tzinfo
+        if line.days is None or not isinstance(zone, ZoneInfo):
+            return self.start, self.end
+        bounds = line.days.period(zone)
+        return bounds.start.astimezone(zone), bounds.end.astimezone(zone)

@@ -82,6 +82,7 @@ def _plan(ruleset: Ruleset, plan: Plan, trees: Trees, sources: Mapping[str, Sour
         bounds=plan.bounds,
         policies=tuple(_narrowed(item.policy, plan) for item in policies_of(ruleset, plan)),
         taxes=tuple(_narrowed_tax(item.tax, plan) for item in ruleset.taxes if concerns(item.plans, plan)),
+        dated_by_usage=plan.dated_by_usage,
     )
 
 

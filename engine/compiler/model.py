@@ -172,6 +172,7 @@ class Plan(Record):
     bounds: tuple[PlanBound, ...]
     lineage: tuple[str, ...]
     is_contract: bool = False
+    dated_by_usage: bool = False
 
     @property
     def line_names(self) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ class Priced:
     charge: Charge | None = None
     key: Key = ()
     portions: tuple[Portion, ...] = ()
+    readings: Readings | None = None
+    """What the line's quantity was read from, where that is not the whole period."""
 
 
 def price_charge(
@@ -47,7 +49,7 @@ def price_charge(
     ]
     if not charge.columns or charge.bounds_per_row:
         return lines
-    return lines + [Priced(line, charge) for line in _sum_bounds(charge, readings.situation, lines)]
+    return lines + [Priced(line, charge) for line in sum_bounds(charge, readings.situation, lines)]
 
 
 def _quantities(charge: Charge, readings: Readings, amounts: dict[str, Fraction]) -> list[Group]:
@@ -140,7 +142,7 @@ def round_line(situation: Situation, amount: Step) -> Step:
     return rounded(Role.ROUNDING, amount, size, mode, f"rounded {mode.value}")
 
 
-def _sum_bounds(charge: Charge, situation: Situation, lines: Sequence[Priced]) -> list[Line]:
+def sum_bounds(charge: Charge, situation: Situation, lines: Sequence[Priced]) -> list[Line]:
     """What a floor or cap on the sum of several rows adds or takes: a line of its own."""
     found: list[Line] = []
     money = situation.program.money
@@ -176,4 +178,4 @@ def _sum_bounds(charge: Charge, situation: Situation, lines: Sequence[Priced]) -
 
 def row_label(line: Line) -> str:
     """A line and the values of its row, in a few words."""
-    return " ".join([line.id, *(text for _, text in line.by)])
+    return line.row_name

@@ -227,7 +227,7 @@ def _in_order(situation: Situation) -> list[tuple[Card, CardHolding, int]]:
     for number, holding in enumerate(situation.subscription.cards):
         card = situation.program.cards[holding.card]
         end = expiry(card, holding.bought)
-        if holding.bought < situation.days.end and (end is None or end >= situation.days.end):
+        if holding.bought < situation.reached_days.end and (end is None or end >= situation.days.end):
             found.append(((end or date.max, holding.bought, number), card, holding))
     return [(card, holding, order[2]) for order, card, holding in sorted(found, key=lambda item: item[0])]
 

@@ -64,7 +64,8 @@ def _levels_by_day(charge: Charge, situation: Situation, groups: Sequence[Group]
     )
     found: list[Levels] = []
     for day in situation.covered_days.days():
-        own = replace(situation, covered_days=DateRange(day, day + timedelta(days=1)), quantities=quantities)
+        alone = DateRange(day, day + timedelta(days=1))
+        own = replace(situation, covered_days=alone, averaged_days=None, quantities=quantities)
         read = {group.key: max(group.metered.value, NOTHING) for group in Readings(own).groups(charge, meter)}
         found.append(tuple(read.get(group.key) for group in groups))
     return found

@@ -74,11 +74,11 @@ def _terms(fee: Fee, situation: Situation) -> Iterator[DateRange]:
     # Nothing is decided before the period begins, but a term in arrears may have begun long before it.
     day = max(start, fee.every.after(situation.days.start, -1) if fee.every.months else situation.days.start)
     term = billing_period(terms, day, start)
-    while term.start < situation.days.end:
+    while term.start < situation.reached_days.end:
         covered_end = term.end if end is None else min(term.end, end)
         begins = max(term.start, start)
         decisive = begins if fee.in_advance else covered_end - timedelta(days=1)
-        if begins < covered_end and situation.days.contains(decisive):
+        if begins < covered_end and situation.reached_days.contains(decisive):
             yield term
         term = billing_period(terms, term.end, start)
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from ..derivation import Role, Step, difference, given, greater
 from ..period import DateRange, Every
 from ..plan import Charge, Include, OfMeter
+from .in_force import plan_on, stretches_of
 from .proration import granted
 from .situation import Group, Readings, Situation, earlier_periods
 from .slices import plain
@@ -47,7 +48,7 @@ def allowances(situation: Situation) -> list[Allowance]:
             left, used = _left_of_terms(situation, include, include.every)
             notes += [f"{plain(used)} used before this period"] if used else []
         elif left != include.quantity:
-            days = situation.covered_days.day_count, situation.days.day_count
+            days = situation.prorated_days.day_count, situation.days.day_count
             notes += [f"{days[0]} of {days[1]} days: {plain(left)}"]
         found.append(Allowance(include, left, ", ".join(notes)))
     return found
@@ -74,9 +75,32 @@ def _left_of_terms(situation: Situation, include: Include, every: Every) -> tupl
 
 
 def _used_in(situation: Situation, include: Include) -> Fraction:
-    """The quantity of an included meter in a billing period or a part of it, as its first charge groups it."""
-    readings = Readings(situation)
-    return sum((max(group.metered.value, Fraction(0)) for group in _groups(readings, include.meter)), Fraction(0))
+    """The quantity of an included meter in a billing period or a part of it, as its first charge groups it.
+
+    Where the price changed inside that period, each version's charge groups what was used in its own days.
+    """
+    return sum(
+        (
+            max(group.metered.value, Fraction(0))
+            for own in _by_version(situation)
+            for group in _groups(Readings(own), include.meter)
+        ),
+        Fraction(0),
+    )
+
+
+def _by_version(situation: Situation) -> Iterator[Situation]:
+    """The days of a billing period, or of a part of it, by the version that priced their usage."""
+    covered = situation.days.overlap(situation.subscription_days()) or situation.covered_days
+    first = plan_on(situation.program, situation.subscription.plan, covered.start)
+    stretches = () if first is None else stretches_of(situation.program, first, covered)
+    if len(stretches) < 2:
+        yield situation
+        return
+    for stretch in stretches:
+        days = stretch.days.overlap(situation.covered_days)
+        if days is not None:
+            yield part_of(replace(situation, plan=stretch.plan or situation.plan), days)
 
 
 def _groups(readings: Readings, meter: str) -> list[Group]:
@@ -115,7 +139,14 @@ def part_of(situation: Situation, part: DateRange, days: DateRange | None = None
     quantities = situation.quantities
     if part.start > max(days.start, situation.subscription.start):
         quantities = tuple(item for item in quantities if item.time is not None)
-    return replace(situation, days=days, covered_days=part, quantities=quantities)
+    if days == situation.days:
+        whole = situation.averaged_days or situation.covered_days
+    else:
+        end = situation.subscription.end
+        whole = DateRange(
+            max(days.start, situation.subscription.start), days.end if end is None else min(days.end, end)
+        )
+    return replace(situation, days=days, covered_days=part, quantities=quantities, averaged_days=whole, until=None)
 
 
 # What is priced of a quantity

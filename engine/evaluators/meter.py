@@ -74,19 +74,41 @@ def _adjusted(meter: Meter, value: Value | None) -> Measured | None:
     return exact if meter.each_minimum is None else max(exact, meter.each_minimum)
 
 
-def read(meter: Meter, samples: Sequence[Sample], covered: Period, zone: ZoneInfo, given_quantity: Fraction) -> Step:
+def read(
+    meter: Meter,
+    samples: Sequence[Sample],
+    covered: Period,
+    zone: ZoneInfo,
+    given_quantity: Fraction,
+    *,
+    averaged: Period | None = None,
+) -> Step:
     """The quantity that a meter reads from the samples of one group, in the meter's unit.
 
     `covered` is the subscribed part of the billing period; samples of levels may be earlier. `given_quantity` was
-    metered elsewhere and is added before rounding.
+    metered elsewhere and is added before rounding. Where `covered` is a part of what a level is `averaged` over, it
+    gives its share of the average, so that the parts add up to the whole.
     """
     inside = [sample for sample in samples if covered.contains(sample.time)]
-    value = _aggregate(meter, samples, inside, covered, zone) * meter.factor + given_quantity
-    step = given(Role.METER, value, _label(meter, len(inside), given_quantity), meter.unit.name, place=meter.place)
+    value = _aggregate(meter, samples, inside, covered, zone)
+    label = _label(meter, len(inside), given_quantity)
+    if averaged is not None and averaged != covered and meter.is_averaged_over_time:
+        share, words = _share_of(meter, covered, averaged, zone)
+        value, label = value * share, f"{label}, {words}"
+    step = given(Role.METER, value * meter.factor + given_quantity, label, meter.unit.name, place=meter.place)
     if meter.rounding is None:
         return step
     size, mode = meter.rounding.size, meter.rounding.mode
     return rounded(Role.QUANTITY, step, size, mode, f"rounded {_mode_word(mode)} to {size} {meter.unit.name}".rstrip())
+
+
+def _share_of(meter: Meter, covered: Period, averaged: Period, zone: ZoneInfo) -> tuple[Fraction, str]:
+    """How much of what a level is averaged over a part of it is, and in words."""
+    part, whole = ((local_day(period.end, zone) - local_day(period.start, zone)).days for period in (covered, averaged))
+    words = f"for {part} of {whole} days"
+    if meter.by_day is not None:
+        return Fraction(part, whole), words
+    return _seconds(covered.duration) / _seconds(averaged.duration), words
 
 
 def _mode_word(mode: Rounding) -> str:

@@ -321,6 +321,7 @@ def _inside(priced: Priced, window: str, readings: Readings) -> tuple[Fraction, 
     charge = priced.charge
     if charge is None:
         return Fraction(0), Fraction(0)
+    readings = priced.readings or readings
     if isinstance(charge.source, OfMeter):
         return readings.share_in(charge, readings.situation.program.meters[charge.source.meter], window, priced.key)
     if isinstance(charge.source, OfEach):

@@ -16,7 +16,7 @@ from .situation import Situation
 
 def covered_share(situation: Situation) -> Fraction:
     """The covered days of a billing period over all its days."""
-    return Fraction(situation.covered_days.day_count, situation.days.day_count)
+    return Fraction(situation.prorated_days.day_count, situation.days.day_count)
 
 
 def days_step(days: int, of: int) -> Step:
@@ -28,9 +28,9 @@ def bound_step(bound: Bound, situation: Situation) -> Step:
     """A floor or ceiling as it stands for the days that are covered, before rounding."""
     money = situation.program.money.currency.code
     leaf = given(Role.BOUND, bound.amount, bound.text, money, place=bound.place, note=bound.because)
-    if not bound.prorated or situation.covered_days == situation.days:
+    if not bound.prorated or situation.prorated_days == situation.days:
         return leaf
-    share = days_step(situation.covered_days.day_count, situation.days.day_count)
+    share = days_step(situation.prorated_days.day_count, situation.days.day_count)
     return product(Role.BOUND, (leaf, share), bound.text, money, place=bound.place)
 
 

@@ -18,20 +18,17 @@ from ..period import DateRange, billing_period, time_zone
 from ..plan import BoundKind, Charge, Fee, OfEach, Plan, PolicyKind, Program
 from ..statement import LineKind, NotApplied, Statement
 from ..usage import AccountUsage, MeteredQuantity, Subscription
+from .changes import for_all_versions, price_changes, stretches
 from .charges import Priced, price_charge
 from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
 from .each import price_each
 from .fees import price_fee
+from .in_force import plan_on
 from .included import Allowance, allowances
 from .meter import in_order
 from .policies import Ledger, apply_policies
 from .reasons import why_not
 from .situation import PeriodFacts, Readings, Refused, Situation
-
-
-def plan_on(program: Program, name: str, day: date) -> Plan | None:
-    """The version of a plan that is in force on a day."""
-    return next((plan for plan in program.plans[name] if plan.in_force(day)), None)
 
 
 def rate(
@@ -42,8 +39,19 @@ def rate(
     `usage` may hold events of other periods; those before it are read where a level or an included quantity reaches
     back, all others are passed over.
     """
+    return rate_until(program, subscription, usage, period, None)
+
+
+def rate_until(
+    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange, until: date | None
+) -> Statement | Diagnostic:
+    """The statement of a billing period to a day inside it, or to its end for None.
+
+    It says what the period would cost if nothing came after that day, but for minimums, which act at its end, and
+    levels, which are still averaged over all of it.
+    """
     try:
-        return _statement(_situation(program, subscription, usage, period))
+        return _statement(_situation(program, subscription, usage, period, until))
     except Refused as refused:
         return refused.finding
 
@@ -84,7 +92,9 @@ def _dates(plan: Plan) -> str:
     return start if plan.end is None else f"{start} before {plan.end}"
 
 
-def _situation(program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange) -> Situation:
+def _situation(
+    program: Program, subscription: Subscription, usage: AccountUsage, period: DateRange, until: date | None
+) -> Situation:
     zone = time_zone(program.zone)
     assert isinstance(zone, ZoneInfo), "the resolver lets only known zones through"
     day = max(period.start, subscription.start)
@@ -93,15 +103,32 @@ def _situation(program: Program, subscription: Subscription, usage: AccountUsage
         raise Refused(_no_version(program, subscription, day))
     last = period.end if subscription.end is None else min(period.end, subscription.end)
     covered = DateRange(day, max(last, day))
-    return Situation(
+    ends_early = until is not None and until < covered.end
+    situation = Situation(
         program=program,
-        plan=plan,
+        plan=_without_minimums(plan) if ends_early else plan,
         subscription=subscription,
         events=tuple(in_order(usage.events)),
         quantities=tuple(_dated(item, period) for item in usage.quantities),
         days=period,
-        covered_days=covered,
+        covered_days=DateRange(day, max(until, day)) if until is not None and ends_early else covered,
         zone=zone,
+        averaged_days=covered if ends_early else None,
+        until=until if ends_early else None,
+    )
+    return for_all_versions(situation)
+
+
+def _without_minimums(plan: Plan) -> Plan:
+    """The plan without the floors that act at the end of a period. That of an event stays: it is whole."""
+    charges = tuple(
+        replace(charge, period_minimum=None)
+        if isinstance(charge.source, OfEach)
+        else replace(charge, minimum=None, rows=tuple(replace(row, minimum=None) for row in charge.rows))
+        for charge in plan.charges
+    )
+    return replace(
+        plan, charges=charges, bounds=tuple(item for item in plan.bounds if item.kind is not BoundKind.MINIMUM)
     )
 
 
@@ -132,12 +159,21 @@ def _statement(situation: Situation) -> Statement:
 
 
 def _put_charges(ledger: Ledger, readings: Readings, facts: PeriodFacts, amounts: dict[str, Fraction]) -> None:
+    money = readings.situation.program.money
+    if len(stretches(readings.situation)) > 1:
+
+        def stands(charge: Charge, of_part: PeriodFacts) -> bool:
+            return _stands(charge, LineKind.CHARGE, ledger, readings, of_part)
+
+        ledger.priced.extend(price_changes(readings, stands))
+        for item in ledger.priced:
+            amounts[item.line.id] = amounts.get(item.line.id, Fraction(0)) + money.fraction(item.line.amount)
+        return
     held = allowances(readings.situation)
     for charge in readings.situation.plan.charges:
         if not _stands(charge, LineKind.CHARGE, ledger, readings, facts):
             continue
         priced = _priced(charge, readings, held, amounts)
-        money = readings.situation.program.money
         amounts[charge.name] = sum((money.fraction(item.line.amount) for item in priced), Fraction(0))
         ledger.priced.extend(priced)
 

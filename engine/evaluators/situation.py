@@ -44,12 +44,31 @@ class Situation:
     days: DateRange
     """The whole billing period."""
     covered_days: DateRange
-    """The part of it that the subscription covers."""
+    """The part of it that the subscription covers, and that is priced."""
     zone: ZoneInfo
+    averaged_days: DateRange | None = None
+    """What a level is averaged over where these days are a part of it: all that the subscription covers."""
+    until: date | None = None
+    """The day on which a bill for a part of the period ends; None for the whole period."""
     covered: Period = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covered", self.covered_days.period(self.zone))
+
+    @property
+    def averaged(self) -> Period:
+        """What a level is averaged over."""
+        return self.covered if self.averaged_days is None else self.averaged_days.period(self.zone)
+
+    @property
+    def prorated_days(self) -> DateRange:
+        """The days that a share of the period is for: all that are covered, also where a bill ends before them."""
+        return self.covered_days if self.until is None or self.averaged_days is None else self.averaged_days
+
+    @property
+    def reached_days(self) -> DateRange:
+        """The billing period as far as the bill goes: what begins or ends in it stands on the statement."""
+        return self.days if self.until is None else DateRange(self.days.start, self.until)
 
     def subscription_days(self) -> DateRange:
         """The days that the subscription covers, up to the period's end where it has no end of its own."""
@@ -88,7 +107,10 @@ class Readings:
             meter = self.situation.program.meters[name]
             samples = [sample for _, sample in self.samples(meter)]
             given = sum((item.quantity for item in self.quantities(name)), Fraction(0))
-            self._totals[name] = read(meter, samples, self.situation.covered, self.situation.zone, given)
+            situation = self.situation
+            self._totals[name] = read(
+                meter, samples, situation.covered, situation.zone, given, averaged=situation.averaged
+            )
         return self._totals[name]
 
     def samples(self, meter: Meter) -> list[tuple[UsageEvent, Sample]]:
@@ -135,7 +157,14 @@ class Readings:
             Group(
                 row,
                 key,
-                read(meter, samples.get(key, ()), situation.covered, situation.zone, given.get(key, Fraction(0))),
+                read(
+                    meter,
+                    samples.get(key, ()),
+                    situation.covered,
+                    situation.zone,
+                    given.get(key, Fraction(0)),
+                    averaged=situation.averaged,
+                ),
             )
             for key, row in rows.items()
             if key in given or has_usage(meter, samples[key], situation.covered)

@@ -13,7 +13,7 @@ from ..condition import And, Compare, Comparison, Condition, Literal, UsageOf
 from ..plan import BoundKind, Charge, OfMeter, Plan, Program
 from ..schedule import Schedule, fitting, price
 from ..statement import Line, LineKind, Statement, TurningPoint
-from .rate import plan_on
+from .in_force import plan_on
 
 
 def turning_points(program: Program, statement: Statement) -> tuple[TurningPoint, ...]:

@@ -16,6 +16,7 @@ from .ladders import check_counted, check_pooled, check_prorated, check_shares
 from .meters import check_unpriced
 from .policies import check_best_one, check_combinations, check_stacking
 from .prices import check_cliffs
+from .versions import check_versions
 
 __all__ = ["CHECKS", "check"]
 
@@ -31,6 +32,7 @@ CHECKS: tuple[Callable[[Ruleset], Iterator[Diagnostic]], ...] = (
     check_prorated,
     check_shares,
     check_dates,
+    check_versions,
 )
 
 

@@ -81,6 +81,11 @@ def billing_of(items: Iterable[syntax.PlanItem]) -> Billing:
     return Billing(Every(months=1))
 
 
+def is_dated_by_usage(items: Iterable[syntax.PlanItem]) -> bool:
+    """Whether a version prices the usage from its start on, also inside a billing period."""
+    return syntax.DatedBy.USAGE in (item.dated_by for item in items if isinstance(item, syntax.DatedByLine))
+
+
 def begins_period(billing: Billing, day: date) -> bool:
     """Whether a billing period of the calendar may begin on a day; anniversaries begin on any."""
     if billing.anchored:

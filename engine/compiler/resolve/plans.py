@@ -13,7 +13,7 @@ from ...plan import Fee, Include, OfAmount, PlanBound
 from ..model import Charge, Plan
 from .charges import resolve_charge
 from .contracts import Contracts, draft_of_contract
-from .dates import billing_of, resolve_dates
+from .dates import billing_of, is_dated_by_usage, resolve_dates
 from .fees import check_plan_bounds, resolve_fee, resolve_include, resolve_plan_bound
 from .scope import Scope, circle, round_about
 from .versions import Draft, by_date, check_versions
@@ -98,10 +98,7 @@ def _resolve_plan(scope: Scope, draft: Draft) -> Plan | None:
             case syntax.PlanBound():
                 plan_bound = resolve_plan_bound(scope, item, lines)
                 bounds.extend([] if plan_bound is None else [plan_bound])
-            case syntax.DatedByLine(dated_by):
-                if dated_by is syntax.DatedBy.USAGE:
-                    scope.not_built("`dated by usage`", item)
-            case syntax.Billing():
+            case syntax.Billing() | syntax.DatedByLine():
                 pass
             case _:
                 assert_never(item)
@@ -131,6 +128,7 @@ def _resolve_plan(scope: Scope, draft: Draft) -> Plan | None:
         bounds=tuple(bounds),
         lineage=draft.lineage,
         is_contract=isinstance(node, syntax.Contract),
+        dated_by_usage=is_dated_by_usage(draft.items),
     )
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ....diagnostics import Label
 from ....grammar import syntax
-from .dates import begins_period, billing_of
+from .dates import begins_period, billing_of, is_dated_by_usage
 from .scope import Scope
 
 
@@ -52,14 +52,45 @@ def check_versions(scope: Scope, versions: list[Draft]) -> None:
                 f"begin it with `from {earlier.end}`, or end the version before it later",
                 labels=first,
             )
-        _check_clock(scope, later)
+        if _keeps_billing(scope, earlier, later):
+            _check_clock(scope, ordered, later)
 
 
-def _check_clock(scope: Scope, later: Draft) -> None:
-    """A version that begins inside a calendar billing period needs a word on which prices hold."""
+def _keeps_billing(scope: Scope, earlier: Draft, later: Draft) -> bool:
+    """Whether the bills of two versions follow each other; a finding where they would overlap or leave a gap."""
+    before, after = billing_of(earlier.items), billing_of(later.items)
+    if before == after or later.start is None:
+        return True
+    anchored = before.anchored or after.anchored
+    if not anchored and begins_period(before, later.start) and begins_period(after, later.start):
+        return True
+    line = next((item for item in (*later.items, *earlier.items) if isinstance(item, syntax.Billing)), None)
+    name = later.node.name.text
+    own_start = "; its periods begin on another day for each subscription" if anchored else ""
+    hints = [
+        "keep the billing, or give the plan with the new one a name of its own",
+        *([] if anchored else ["begin the version on a day on which a period begins under both"]),
+    ]
+    scope.report(
+        "RB2307",
+        f"the billing of `{name}` changes on {later.start}, inside a billing period{own_start}",
+        line or later.node.name,
+        "another period than the version before or after",
+        *hints,
+        labels=(Label(earlier.node.name.span, "the version before it"), Label(later.node.name.span, "the new one")),
+    )
+    return False
+
+
+def _check_clock(scope: Scope, versions: list[Draft], later: Draft) -> None:
+    """A version that begins inside a billing period needs a word on which prices hold."""
     if later.start is None or any(isinstance(item, syntax.DatedByLine) for item in later.items):
         return
-    if begins_period(billing_of(later.items), later.start):
+    billing = billing_of(later.items)
+    if billing.anchored:
+        _check_same_clock(scope, versions, later)
+        return
+    if begins_period(billing, later.start):
         return
     scope.report(
         "RB2304",
@@ -69,4 +100,20 @@ def _check_clock(scope: Scope, later: Draft) -> None:
         "begin the version on the first day of a billing period",
         "write `dated by period` in it: a period keeps the prices that it began with",
         "write `dated by usage` in it: each event has the price of its day",
+    )
+
+
+def _check_same_clock(scope: Scope, versions: list[Draft], later: Draft) -> None:
+    """Periods that count from a subscription's start may begin on any day: after one `dated by usage` all say so."""
+    said = next((draft for draft in versions if is_dated_by_usage(draft.items)), None)
+    if said is None or (said.start or date.min) > (later.start or date.min):
+        return
+    scope.report(
+        "RB2306",
+        f"this version of `{later.node.name.text}` does not say which prices a period has in which it begins",
+        later.node.dating.start or later.node.name,
+        "begins inside most billing periods",
+        "write `dated by usage` in it, as the version before: each event has the price of its day",
+        "write `dated by period` in it: a period keeps the prices that it began with",
+        labels=(Label(said.node.name.span, "is dated by usage"),),
     )

@@ -26,7 +26,8 @@ from ... import schedule
 from ...period import DateRange, billing_period, time_zone
 from ...plan import Program
 from ...usage import NOTHING, AccountUsage, CardHolding, MeteredQuantity, Subscription, Value
-from ..rate import plan_on, rate
+from ..in_force import plan_on, stretches_of
+from ..rate import rate
 from ..situation import Situation
 from .charges import put_charges, put_fees
 from .facts import Frame, Slot, Values, fields_of
@@ -48,7 +49,8 @@ _KNOWN: Mapping[type, str] = MappingProxyType(
     {
         operations.Program: "name labels hash zone money line_rounding total_rounding total_rounding_place schema "
         "meters windows plans cards combinations",
-        operations.Plan: "name labels place start end billing charges fees includes bounds policies taxes",
+        operations.Plan: "name labels place start end billing charges fees includes bounds policies taxes "
+        "dated_by_usage",
         operations.Meter: "name labels unit event aggregation place text field factor rank where level per interval "
         "by_day rounding each_rounding each_minimum",
         operations.Charge: "name labels place text source unit columns tree rows pooling counted prorated "
@@ -154,6 +156,8 @@ class Quoter:
         version = plan_on(self.program, self.plan, day)
         if version is None or self.period.day_count == 0:
             raise NotGenerated(Obstacle.NO_VERSION)
+        if len(stretches_of(self.program, version, DateRange(day, self.period.end))) > 1:
+            raise NotGenerated(Obstacle.CHANGES_INSIDE)
         zone = time_zone(self.program.zone)
         assert isinstance(zone, ZoneInfo), "the resolver lets only known zones through"
         return Situation(

@@ -20,6 +20,7 @@ class Obstacle(enum.Enum):
     """Why a plan, as it stands in a period, is left to the interpreter. The list is closed."""
 
     NO_VERSION = "no version of the plan is in force"
+    CHANGES_INSIDE = "another version of the plan begins inside the period and prices the usage from then on"
     UNKNOWN_FORM = "the plan has a part that generated code knows nothing of"
     EACH = "a charge rates every event on its own"
     BY_TIME = "a table asks for the time of usage"
