@@ -89,8 +89,12 @@ def rate(
     usage: Iterable[Mapping[str, object]],
     accounts: Iterable[Mapping[str, object]],
     period: str,
+    *,
+    part: bool = False,
 ) -> tuple[Statement, ...]:
     """The statements of all accounts for the billing periods that begin in `period`, by account and start.
+
+    With `part` they bill exactly the days of `period`, also where these are a part of a billing period.
 
     Rows are mappings with the columns of usage and accounts files; numbers are `int`, `Decimal` or text, never
     `float`. Raises `RatebookError` with every mistake of every row.
@@ -106,7 +110,8 @@ def rate(
     statements: list[Statement] = []
     refusals: list[Diagnostic] = []
     for account, own in groupby(subscriptions.subscriptions, key=lambda item: item.account):
-        for result in rate_account(program, list(own), facts.by_account.get(account, AccountUsage()), within):
+        usage_of_account = facts.by_account.get(account, AccountUsage())
+        for result in rate_account(program, list(own), usage_of_account, within, part=part):
             if isinstance(result, Diagnostic):
                 refusals.append(result)
             else:
@@ -186,19 +191,35 @@ def explain(ruleset: Ruleset, statement: Statement, *, line: str | None = None, 
     spoken = None if language is None else find_language(language)
     if isinstance(spoken, Diagnostic):
         raise RatebookError([spoken])
-    names = [item.id for item in statement.lines] + [item.id for item in statement.not_applied]
-    if line is not None and line not in names:
-        hint = f"the statement has {', '.join(dict.fromkeys(names))}"
-        raise RatebookError([Diagnostic("RB2001", f"there is no line {line}", hints=(hint,))])
+    unknown = None if line is None else unknown_line(statement, line)
+    if unknown is not None:
+        raise RatebookError([unknown])
     points = turning_points(ruleset.program, statement) if line is None else ()
     return explain_text(statement, ruleset.sources, line=line, turning_points=points, language=spoken)
 
 
-def _period(text: str) -> DateRange:
+def period_of(text: str, *, place: str = "") -> DateRange | Diagnostic:
+    """The days of a period as people write it, or that it is none; `place` is where it was asked for."""
     found = parse_period(text)
     if found is None:
         hint = "write 2026, 2026-Q2, 2026-03, 2026-03-01, or the first and the last as 2026-04..2026-06"
-        raise RatebookError([Diagnostic("RB9003", f"“{text}” is no period", hints=(hint,))])
+        return Diagnostic("RB9003", f"“{text}” is no period", hints=(hint,), place=place)
+    return found
+
+
+def unknown_line(statement: Statement, line: str, *, place: str = "") -> Diagnostic | None:
+    """The finding that a statement has no such line, neither one that stands on it nor one that did not apply."""
+    names = dict.fromkeys([item.id for item in statement.lines] + [item.id for item in statement.not_applied])
+    if line in names or any(line in item.on for item in statement.lines):
+        return None
+    hint = f"the statement has {', '.join(names)}"
+    return Diagnostic("RB2001", f"there is no line {line}", hints=(hint,), place=place)
+
+
+def _period(text: str) -> DateRange:
+    found = period_of(text)
+    if isinstance(found, Diagnostic):
+        raise RatebookError([found])
     return found
 
 

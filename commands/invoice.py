@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,7 @@ _SUFFIXES = {"text": ".txt", "md": ".md", "html": ".html"}
 @click.option("--number", metavar="N", help="The number of the invoice; without one it says DRAFT.")
 @click.option("-o", "--output", required=True, metavar="FOLDER", help="The folder to write to.")
 def invoice_command(
-    ruleset: str,
-    usage: tuple[str, ...],
-    accounts: str,
-    period_text: str,
-    account: str | None,
-    rejects: str | None,
-    skip_bad_rows: bool,
+    inputs: Inputs,
     form: str,
     template: str | None,
     lang: str,
@@ -66,7 +60,7 @@ def invoice_command(
     if problems:
         stop(problems)
     own = None if template is None else _template(template)
-    rated = rate_inputs(Inputs(ruleset, usage, accounts, period_text, account, rejects, skip_bad_rows))
+    rated = rate_inputs(inputs)
     if number is not None and len(rated.statements) > 1:
         raise click.UsageError("--number is for one invoice: choose an account with --account ID.")
     options = InvoiceOptions(language=language, number=number, date=issued)
@@ -129,7 +123,9 @@ def _file_name(statement: Statement) -> str:
         import hashlib
 
         plain = f"{plain}-{hashlib.sha256(statement.account.encode()).hexdigest()[:8]}"
-    return f"{plain[:120]}-{statement.start:%Y-%m-%d}"
+    # A part may begin with its billing period, and is another document.
+    last = "" if statement.part_of is None else f"-to-{statement.end - timedelta(days=1):%Y-%m-%d}"
+    return f"{plain[:120]}-{statement.start:%Y-%m-%d}{last}"
 
 
 def _write(path: Path, text: str) -> None:

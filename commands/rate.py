@@ -24,13 +24,7 @@ from .rating import Inputs, ManyFiles, Rated, input_options, rate_inputs, say_su
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
 def rate_command(
-    ruleset: str,
-    usage: tuple[str, ...],
-    accounts: str,
-    period_text: str,
-    account: str | None,
-    rejects: str | None,
-    skip_bad_rows: bool,
+    inputs: Inputs,
     form: str,
     output: str | None,
 ) -> None:
@@ -42,7 +36,7 @@ def rate_command(
 
     if form == "parquet" and output is None:
         raise click.UsageError("Parquet is written to a file: name it with -o FILE.")
-    rated = rate_inputs(Inputs(ruleset, usage, accounts, period_text, account, rejects, skip_bad_rows))
+    rated = rate_inputs(inputs)
     problems = write_statements(rated.statements, StatementFormat(form), None if output is None else Path(output))
     show_findings(problems)
     if problems:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -22,6 +23,8 @@ from .console import note, number_of, show_findings
 from .files import compile_file, find_one
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from ..engine.period import DateRange, Period
     from ..engine.plan import Program
     from ..engine.statement import Statement
@@ -33,7 +36,7 @@ SHOWN_MAX = 20
 
 
 def input_options(function: F) -> F:
-    """The options that name what is rated."""
+    """The options that name what is rated; the command gets them as one argument `inputs`."""
     options = [
         click.argument("ruleset", metavar="RULESET"),
         click.option(
@@ -53,13 +56,34 @@ def input_options(function: F) -> F:
             metavar="P",
             help="2026, 2026-Q2, 2026-03, 2026-03-01 or FIRST..LAST.",
         ),
+        click.option(
+            "--part",
+            is_flag=True,
+            help="Bill exactly the days of P, also where they are a part of a billing period.",
+        ),
         click.option("--account", "account", metavar="ID", help="Only this account."),
         click.option("--rejects", metavar="FILE", help="Write rows with mistakes to this file (CSV or .jsonl)."),
         click.option("--skip-bad-rows", is_flag=True, help="Go on without rows that have mistakes; they are counted."),
     ]
+
+    @wraps(function)
+    def command(
+        ruleset: str,
+        usage: tuple[str, ...],
+        accounts: str,
+        period_text: str,
+        part: bool,
+        account: str | None,
+        rejects: str | None,
+        skip_bad_rows: bool,
+        **own: Any,
+    ) -> None:
+        inputs = Inputs(ruleset, usage, accounts, period_text, part, account, rejects, skip_bad_rows)
+        function(inputs, **own)
+
     for option in reversed(options):
-        function = option(function)
-    return function
+        command = option(command)
+    return cast(F, command)
 
 
 class ManyFiles(click.Command):
@@ -91,7 +115,7 @@ def _repeated(args: Sequence[str]) -> list[str]:
     return found
 
 
-_FLAGS = ("--skip-bad-rows", "--help", "-h")
+_FLAGS = ("--skip-bad-rows", "--part", "--help", "-h")
 
 
 def _is_option(argument: str) -> bool:
@@ -106,6 +130,7 @@ class Inputs:
     usage: Sequence[str]
     accounts: str
     period_text: str
+    part: bool
     account: str | None
     rejects: str | None
     skip_bad_rows: bool
@@ -152,12 +177,11 @@ def load_program(ruleset: str) -> tuple[Program, Mapping[str, Source]]:
 
 def parsed_period(text: str) -> DateRange:
     """The days of `--period`; exits where it is none."""
-    from ..engine.period import parse_period
+    from ..api import period_of
 
-    found = parse_period(text)
-    if found is None:
-        hint = "write 2026, 2026-Q2, 2026-03, 2026-03-01, or the first and the last as 2026-04..2026-06"
-        stop([Diagnostic("RB9003", f"“{text}” is no period", hints=(hint,), place="--period")])
+    found = period_of(text, place="--period")
+    if isinstance(found, Diagnostic):
+        stop([found])
         raise AssertionError
     return found
 
@@ -179,11 +203,11 @@ def rate_inputs(inputs: Inputs) -> Rated:
         usage = read_usage(inputs.usage, program.schema, known_accounts=known, on_progress=report)
     _check_rows(inputs, accounts, usage)
     subscriptions = _chosen(inputs, accounts)
-    statements, refusals, outside, unsubscribed = _rate_all(program, subscriptions, usage, period)
+    statements, refusals, outside, unsubscribed = _rate_all(program, subscriptions, usage, period, part=inputs.part)
     if refusals:
         stop(refusals)
     idle = _idle(subscriptions, statements)
-    notes = _reach_notes(program, subscriptions, usage, period)
+    notes = _reach_notes(program, subscriptions, usage, period, statements)
     return Rated(
         program,
         sources,
@@ -192,8 +216,14 @@ def rate_inputs(inputs: Inputs) -> Rated:
         usage,
         outside,
         unsubscribed,
-        (*notes, *([f"{number_of(idle, 'subscription')} without a billing period that begins in it"] if idle else [])),
+        (*notes, *([_idle_note(idle, part=inputs.part)] if idle else [])),
     )
+
+
+def _idle_note(count: int, *, part: bool) -> str:
+    if part:
+        return f"{number_of(count, 'subscription')} without a day in it"
+    return f"{number_of(count, 'subscription')} without a billing period that begins in it; --part bills its days alone"
 
 
 def _idle(subscriptions: Sequence[Subscription], statements: Sequence[Statement]) -> int:
@@ -236,7 +266,7 @@ def _chosen(inputs: Inputs, accounts: AccountsIntake) -> tuple[Subscription, ...
 
 
 def _rate_all(
-    program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange
+    program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange, *, part: bool
 ) -> tuple[tuple[Statement, ...], list[Diagnostic], int, int]:
     """The statements of all subscriptions and what was refused; how many rows lie outside the period, and how many
     inside it while their account has no subscription."""
@@ -249,26 +279,37 @@ def _rate_all(
     statements: list[Statement] = []
     refusals: list[Diagnostic] = []
     outside = unsubscribed = 0
-    asked = period.period(ZoneInfo(program.zone))
+    zone = ZoneInfo(program.zone)
+    asked = period.period(zone)
     nothing = AccountUsage()
     with progress("rating", "accounts", len(subscriptions)) as report:
         rated = 0
         for account, group in groupby(subscriptions, key=lambda item: item.account):
             own, subscribed = usage.by_account.get(account, nothing), list(group)
             covered: list[Period] = []
-            for result in rate_account(program, subscribed, own, period):
+            for result in rate_account(program, subscribed, own, period, part=part):
                 if isinstance(result, Diagnostic):
                     refusals.append(result)
                 else:
                     statements.append(result)
                     covered.extend([] if result.covered is None else [result.covered])
             missed = _missed(own, covered)
-            inside = sum(asked.contains(time) for time in missed)
+            subscribed_days = [_subscribed(item, zone) for item in subscribed]
+            inside = sum(asked.contains(time) and not any(holds(time) for holds in subscribed_days) for time in missed)
             unsubscribed += inside
             outside += len(missed) - inside
             rated += len(subscribed)
             report(rated)
     return tuple(statements), refusals, outside, unsubscribed
+
+
+def _subscribed(subscription: Subscription, zone: ZoneInfo) -> Callable[[datetime], bool]:
+    """Whether an instant lies on a day that a subscription covers."""
+    from ..engine.period import local_midnight
+
+    start = local_midnight(subscription.start, zone)
+    end = None if subscription.end is None else local_midnight(subscription.end, zone)
+    return lambda time: start <= time and (end is None or time < end)
 
 
 def _missed(usage: AccountUsage, periods: Sequence[Period]) -> list[datetime]:
@@ -279,10 +320,16 @@ def _missed(usage: AccountUsage, periods: Sequence[Period]) -> list[datetime]:
 
 
 def _reach_notes(
-    program: Program, subscriptions: Sequence[Subscription], usage: UsageIntake, period: DateRange
+    program: Program,
+    subscriptions: Sequence[Subscription],
+    usage: UsageIntake,
+    period: DateRange,
+    statements: Sequence[Statement],
 ) -> tuple[str, ...]:
-    """A note where a rule reaches back further than the files do."""
-    needed = _reaches_back_to(program, subscriptions, period)
+    """A note where a rule, or a bill for a part of a period, reaches back further than the files do."""
+    rules = _reaches_back_to(program, subscriptions, period)
+    begun = [_begins(item) for item in statements if item.part_of is not None]
+    needed = min([*begun, *([] if rules is None else [rules])], default=None)
     first = usage.first_time
     if needed is None or first is None:
         return ()
@@ -291,7 +338,13 @@ def _reach_notes(
     begins = first.astimezone(ZoneInfo(program.zone)).date()
     if begins <= needed:
         return ()
-    return (f"usage begins on {begins}, and rules reach back to {needed}: what was used between is not known",)
+    what = "rules reach" if needed == rules else "the billing period reaches"
+    return (f"usage begins on {begins}, and {what} back to {needed}: what was used between is not known",)
+
+
+def _begins(statement: Statement) -> date:
+    """The first day of the billing period of which a statement bills a part."""
+    return (statement.start if statement.part_of is None else statement.part_of[0]).date()
 
 
 def _reaches_back_to(program: Program, subscriptions: Sequence[Subscription], period: DateRange) -> date | None:

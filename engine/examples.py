@@ -82,7 +82,7 @@ def _compare(example: Example, statement: Statement, program: Program) -> Iterat
         money = program.money
         if wanted is None:
             if actual:
-                yield Mismatch(expected, f"{expected.line} is {money.text(money.parse(actual))}, not absent")
+                yield Mismatch(expected, f"{_name(expected)} is {money.text(money.parse(actual))}, not absent")
         elif actual is None:
             if wanted:
                 yield Mismatch(expected, f"there is no {_name(expected)}")
@@ -99,7 +99,10 @@ def _name(expected: Expected) -> str:
 
 
 def amount_of(statement: Statement, expected: Expected) -> Fraction | None:
-    """What a statement says for an expectation: a total, or the sum of the lines that are meant; None without any."""
+    """What a statement says for an expectation: a total, or the sum of the lines that are meant; None without any.
+
+    `where from 2026-03-15` means the line of the version whose prices begin on that day of the period.
+    """
     money = statement.money
     if expected.line == "total":
         return money.fraction(statement.total)
@@ -112,7 +115,8 @@ def amount_of(statement: Statement, expected: Expected) -> Fraction | None:
 def _is_meant(line: Line, expected: Expected) -> bool:
     if expected.line in (LineKind.MINIMUM.value, LineKind.CAP.value):
         return line.id == expected.line
-    return line.id == expected.line and all(item in line.by for item in expected.where)
+    values = line.by if line.days is None else (*line.by, ("from", line.days.start.isoformat()))
+    return line.id == expected.line and all(item in values for item in expected.where)
 
 
 def findings_of(outcome: Outcome) -> Iterator[Diagnostic]:

@@ -134,9 +134,11 @@ class Statement:
     """The billing period of which this statement bills a part, from its start to its end; None for a whole one."""
 
     def period_of(self, line: Line) -> tuple[datetime, datetime]:
-        """What a line is about, half-open, in the ruleset's zone: the days of its prices, or the whole period."""
+        """What a line is about, half-open, in the ruleset's zone: the days of its prices, or all that is billed."""
         zone = self.start.tzinfo
         if line.days is None or not isinstance(zone, ZoneInfo):
             return self.start, self.end
-        bounds = line.days.period(zone)
-        return bounds.start.astimezone(zone), bounds.end.astimezone(zone)
+        own = line.days.period(zone)
+        # A bill for a part shows what lies in it, or where a correction of earlier days belongs.
+        shown = own.overlap(Period(self.start, self.end)) or own
+        return shown.start.astimezone(zone), shown.end.astimezone(zone)

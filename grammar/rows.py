@@ -347,7 +347,8 @@ def _example_item(node: s.ExampleItem) -> str:
             where = f" where {w.givens(node.where)}" if node.where else ""
             return f"expect {node.line.text}{where} {w.money(node.money)}"
         case s.ExpectNo():
-            return f"expect no {node.line.text}"
+            where = f" where {w.givens(node.where)}" if node.where else ""
+            return f"expect no {node.line.text}{where}"
         case s.ExpectError():
             return f"expect error {node.code.text}"
         case _:

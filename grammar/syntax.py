@@ -1145,9 +1145,10 @@ class ExpectAmount(Node):
 
 
 class ExpectNo(Node):
-    """`expect no support`."""
+    """`expect no support`, `expect no egress where region us`."""
 
     line: Name
+    where: tuple[Given, ...] = ()
 
 
 class ExpectError(Node):

@@ -6,8 +6,8 @@ Names of FOCUS are written in snake case. What it does not know stands under a n
 |---|---|---|
 | `billing_account_id` | BillingAccountId | the account |
 | `billing_currency` | BillingCurrency | the currency of all amounts of the row |
-| `billing_period_start`, `_end` | BillingPeriodStart, -End | the statement's period, half-open |
-| `charge_period_start`, `_end` | ChargePeriodStart, -End | the same: a line is about the whole period |
+| `billing_period_start`, `_end` | BillingPeriodStart, -End | the billing period, half-open |
+| `charge_period_start`, `_end` | ChargePeriodStart, -End | its billed part, or the days of a line's prices |
 | `charge_category` | ChargeCategory | Usage, Purchase (fees), Credit (what is taken off), Tax, else Adjustment |
 | `charge_description` | ChargeDescription | the label |
 | `consumed_quantity`, `consumed_unit` | ConsumedQuantity, -Unit | what a charge was computed from |
@@ -124,7 +124,8 @@ def _rows(statements: Iterable[Statement]) -> Iterator[list[str]]:
 
 
 def _row(line: Line, statement: Statement) -> list[str]:
-    start, end = statement.start.isoformat(), statement.end.isoformat()
+    billed = statement.part_of or (statement.start, statement.end)
+    start, end = statement.period_of(line)
     amount = statement.money.text(line.amount)
     decimal, exact = "", ""
     if line.quantity is not None:
@@ -133,10 +134,9 @@ def _row(line: Line, statement: Statement) -> list[str]:
     return [
         statement.account,
         statement.money.currency.code,
-        start,
-        end,
-        start,
-        end,
+        *(instant.isoformat() for instant in billed),
+        start.isoformat(),
+        end.isoformat(),
         statement.plan,
         line.id,
         kind_text(line.kind),

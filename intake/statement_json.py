@@ -6,6 +6,7 @@ Amounts and quantities are exact texts; a quantity that no decimal can hold is w
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from fractions import Fraction
 from typing import Final
 
@@ -28,7 +29,8 @@ def statement_object(statement: Statement) -> dict[str, object]:
         "ruleset": {"name": statement.ruleset, "hash": statement.ruleset_hash},
         "account": statement.account,
         "plan": statement.plan,
-        "period": {"start": statement.start.isoformat(), "end": statement.end.isoformat()},
+        "period": period_object(statement.start, statement.end),
+        **({} if statement.part_of is None else {"part_of": period_object(*statement.part_of)}),
         "currency": money.currency.code,
         "lines": [_line_object(line, statement) for line in statement.lines],
         "total": money.text(statement.total),
@@ -36,10 +38,17 @@ def statement_object(statement: Statement) -> dict[str, object]:
     }
 
 
+def period_object(start: datetime, end: datetime) -> dict[str, str]:
+    """A half-open period, as instants of the ruleset's zone."""
+    return {"start": start.isoformat(), "end": end.isoformat()}
+
+
 def _line_object(line: Line, statement: Statement) -> dict[str, object]:
     found: dict[str, object] = {"id": line.id, "kind": kind_text(line.kind), "label": line.labels.default}
     if line.by:
         found["by"] = dict(line.by)
+    if line.days is not None:
+        found["period"] = period_object(*statement.period_of(line))
     if line.quantity is not None:
         found["quantity"] = exact_text(line.quantity)
     if line.unit:

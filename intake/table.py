@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
@@ -20,7 +20,7 @@ _GAP: Final = 2
 def statement_table(statement: Statement) -> str:
     """A heading, a row per line, the total and what is due. Long labels are cut, amounts never."""
     money = statement.money
-    rows = [(_label(line), _quantity(line), grouped(money.text(line.amount))) for line in statement.lines]
+    rows = [(_label(line, statement), _quantity(line), grouped(money.text(line.amount))) for line in statement.lines]
     ends = [("Total", "", grouped(money.text(statement.total)))]
     if statement.due != statement.total:
         ends.append(("Due", "", grouped(money.text(statement.due))))
@@ -34,8 +34,9 @@ def statement_table(statement: Statement) -> str:
     return "\n".join([heading, rule, *body, rule, *(_row(row, widths) for row in ends)]) + "\n"
 
 
-def _label(line: Line) -> str:
-    values = ", ".join(value for _, value in line.by)
+def _label(line: Line, statement: Statement) -> str:
+    days = [] if line.days is None else [_days(*statement.period_of(line))]
+    values = ", ".join([*(value for _, value in line.by), *days])
     label = f"{line.labels.default} ({values})" if values else line.labels.default
     return f"{label} (included)" if line.kind is LineKind.INCLUDED_TAX else label
 
@@ -50,9 +51,14 @@ def _number(value: Fraction) -> str:
 
 
 def _period(statement: Statement) -> str:
+    days = _days(statement.start, statement.end)
+    return days if statement.part_of is None else f"{days} (part of {_days(*statement.part_of)})"
+
+
+def _days(begins: datetime, ends: datetime) -> str:
     """`2026-03` for a calendar month, otherwise the first and the last day."""
-    start, last = statement.start.date(), statement.end.date() - timedelta(days=1)
-    if start.day == 1 and add_months(start, 1) == statement.end.date():
+    start, last = begins.date(), ends.date() - timedelta(days=1)
+    if start.day == 1 and add_months(start, 1) == ends.date():
         return f"{start:%Y-%m}"
     return start.isoformat() if start == last else f"{start} to {last}"
 

@@ -75,6 +75,9 @@ class Breakdown:
                         yield from self._bands(part)
                     elif part.value == step.value and any(other.value != step.value for other in step.parts):
                         yield from self._rows(part)
+            case Op.DIFFERENCE:
+                # What two statements have come to is for the workings.
+                return
             case Op.PRODUCT | Op.QUOTIENT | Op.SHARE if step.parts:
                 # Where its factors come from is for the workings.
                 *_, last = self._factors(step)
@@ -126,6 +129,10 @@ class Breakdown:
     def _subtracted(self, part: Step) -> Iterator[Row]:
         if _is_leaf(part):
             yield replace(self._row(RowKind.PART, part, self._name(part)), amount=self._shown(-part.value))
+            return
+        if part.op is Op.SUM and part.role is Role.AMOUNT and len(part.parts) == 1:
+            yield from self._rows(part.parts[0])
+            yield replace(self._row(RowKind.SUM, part, self._label(part)), amount=self._shown(-part.value))
             return
         yield from self._rows(part)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from ..diagnostics import Source, display_width
@@ -19,7 +20,7 @@ from .document import Fact, InvoiceOptions, LineView, RuleView
 from .excerpt import excerpt
 from .language import Language, english
 from .render import render, wrap_indented
-from .statement import line_views
+from .statement import line_views, period_text
 from .worksheet import worksheet
 
 SCHEMA: Final = "ratebook.explanation/1"
@@ -118,7 +119,7 @@ def explanation_view(
         facts=(
             Fact(words.account, printable(statement.account)),
             Fact(words.plan, plan),
-            Fact(words.period, language.period(statement.start, statement.end)),
+            Fact(words.period, period_text(statement, language)),
             Fact(words.currency, statement.money.currency.code),
         ),
         lines=tuple(views[index] for index in chosen),
@@ -240,7 +241,8 @@ def explain_json(
         "ruleset": {"name": statement.ruleset, "hash": statement.ruleset_hash},
         "account": statement.account,
         "plan": statement.plan,
-        "period": {"start": statement.start.isoformat(), "end": statement.end.isoformat()},
+        "period": _period_tree(statement.start, statement.end),
+        **({} if statement.part_of is None else {"part_of": _period_tree(*statement.part_of)}),
         "currency": unit.currency.code,
         "money_unit": exact(unit.size),
         "lines": [_line_tree(statement, statement.lines[i], sources) for i in explained_lines(statement, line)],
@@ -265,6 +267,10 @@ def explain_json(
     return json.dumps(tree, ensure_ascii=False, indent=2) + "\n"
 
 
+def _period_tree(start: datetime, end: datetime) -> dict[str, str]:
+    return {"start": start.isoformat(), "end": end.isoformat()}
+
+
 def _kind(kind: LineKind) -> str:
     return LineKind.TAX.value if kind is LineKind.INCLUDED_TAX else kind.value
 
@@ -276,6 +282,8 @@ def _line_tree(statement: Statement, line: Line, sources: Mapping[str, Source]) 
         tree["included"] = True
     if line.by:
         tree["by"] = dict(line.by)
+    if line.days is not None:
+        tree["period"] = _period_tree(*statement.period_of(line))
     if line.quantity is not None:
         tree["quantity"], tree["unit"] = exact(line.quantity), line.unit
     if line.on:

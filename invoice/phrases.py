@@ -96,6 +96,8 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"all that is left", r"全部余额"),
         (r"what is left to pay", r"待付余额"),
         (r"past the mark", r"超出界限的部分"),
+        (r"billed before (?P<day>\S+)", r"\g<day> 之前已计费"),
+        (r"for this part", r"本部分"),
         (r"as metered", r"按已计量的数量"),
         (r"account\.(?P<field>\S+)", r"账户的 \g<field>"),
         (

@@ -63,7 +63,7 @@ def build_invoice(
         is_draft=options.number is None,
         number=printable(options.number or ""),
         date="" if options.date is None else language.date(options.date),
-        period=language.period(statement.start, statement.end),
+        period=period_text(statement, language),
         account=printable(statement.account),
         plan=_plan(statement, language),
         logo=parties.logo,
@@ -105,14 +105,14 @@ def check_sums(statement: Statement) -> None:
             raise AssertionError(f"{line.id} is {line.amount}, but its derivation comes to {line.derivation.value}")
 
 
-def line_names(statement: Statement, language_code: str) -> dict[str, str]:
+def line_names(statement: Statement, language: Language) -> dict[str, str]:
     """What lines are called, by id, and the rows of tables by id and values, as targets name them."""
     names: dict[str, str] = {}
     for line in statement.lines:
-        label = line_label(line, language_code)
+        label = line_label(line, language.code)
         names[line.id] = label
-        if line.by:
-            names[" ".join([line.id, *(value for _, value in line.by)])] = f"{label} ({by_text(line)})"
+        if line.by or line.days is not None:
+            names[line.row_name] = f"{label} ({by_text(statement, line, language)})"
     return names
 
 
@@ -121,9 +121,18 @@ def line_label(line: Line, language_code: str) -> str:
     return printable(line.labels.in_language(language_code)) or printable(line.id)
 
 
-def by_text(line: Line) -> str:
-    """`region us · class hot`."""
-    return " · ".join(printable(f"{name} {value}") for name, value in line.by)
+def by_text(statement: Statement, line: Line, language: Language) -> str:
+    """`region us · class hot · Mar 15 – 31, 2026`: what sets a row apart from others of its charge."""
+    days = [] if line.days is None else [language.period(*statement.period_of(line))]
+    return " · ".join([*(printable(f"{name} {value}") for name, value in line.by), *days])
+
+
+def period_text(statement: Statement, language: Language) -> str:
+    """What a statement bills: a whole billing period, or a part of one, which it says."""
+    period = language.period(statement.start, statement.end)
+    if statement.part_of is None:
+        return period
+    return language.words.part_of.format(period=period, whole=language.period(*statement.part_of))
 
 
 def _party(party: Party | None, heading: str, options: InvoiceOptions) -> PartyView | None:
@@ -141,7 +150,7 @@ def _facts(statement: Statement, options: InvoiceOptions) -> Iterable[Fact]:
         yield Fact(words.date, language.date(options.date))
     if options.due_date is not None:
         yield Fact(words.due_date, language.date(options.due_date))
-    yield Fact(words.period, language.period(statement.start, statement.end))
+    yield Fact(words.period, period_text(statement, language))
     yield Fact(words.account, printable(statement.account))
     yield Fact(words.plan, _plan(statement, language))
     yield Fact(words.currency, statement.money.currency.code)
@@ -168,7 +177,7 @@ class _Writer:
         *,
         rows_max: int | None = None,
     ) -> _Writer:
-        names = line_names(statement, options.language.code)
+        names = line_names(statement, options.language)
         return cls(statement, options, sources, Breakdown(options.language, statement.money, names), rows_max)
 
     def groups(self) -> tuple[tuple[Group, ...], tuple[LineView, ...]]:
@@ -188,7 +197,7 @@ class _Writer:
 
     def _group(self, lines: list[Line], policies: list[LineView]) -> Group:
         first = lines[0]
-        single = len(lines) == 1 and not first.by
+        single = len(lines) == 1 and not first.by and first.days is None
         return Group(
             id=printable(first.id),
             label=line_label(first, self.options.language.code),
@@ -218,7 +227,7 @@ class _Writer:
             id=printable(line.id),
             kind=line.kind.value.replace(" ", "-"),
             label=label,
-            by=by_text(line),
+            by=by_text(self.statement, line, self.options.language),
             quantity=quantity,
             rate=rate,
             amount=self._amount(line.amount),
@@ -259,7 +268,7 @@ class _Writer:
         for index, amount in line.taken:
             target = self.statement.lines[index]
             name = line_label(target, self.options.language.code)
-            label = f"{name} ({by_text(target)})" if target.by else name
+            label = f"{name} ({named})" if (named := by_text(self.statement, target, self.options.language)) else name
             says = words.taken_from if amount < 0 else words.added_to
             yield Fact(says.format(label=label), self._amount(amount))
 

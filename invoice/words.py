@@ -74,6 +74,7 @@ class Words:
     places: str
     no_lines: str
     more_rows: str
+    part_of: str
     explanation: str
     not_applied: str
     ahead: str
@@ -147,6 +148,7 @@ ENGLISH: Final = Words(
     places="Rules",
     no_lines="Nothing was charged in this period.",
     more_rows="… and {count} more rows",
+    part_of="{period} (part of {whole})",
     explanation="Explanation",
     not_applied="What did not apply, and why",
     ahead="What lies ahead",
@@ -226,6 +228,7 @@ CHINESE: Final = Words(
     places="规则",
     no_lines="本账期没有费用。",
     more_rows="……另有 {count} 行",
+    part_of="{period}（{whole} 的一部分）",
     explanation="费用说明",
     not_applied="未适用的规则及原因",
     ahead="后续变化点",

@@ -14,6 +14,7 @@ from ..period import DateRange
 from ..plan import Program
 from ..statement import LineKind, Statement
 from ..usage import AccountUsage, CardHolding, Subscription
+from .part import billing_periods_over, rate_part
 from .rate import billing_periods_of, rate
 
 
@@ -33,12 +34,20 @@ CardKey = tuple[str, date, int]
 
 
 def rate_account(
-    program: Program, subscriptions: Sequence[Subscription], usage: AccountUsage, within: DateRange
+    program: Program,
+    subscriptions: Sequence[Subscription],
+    usage: AccountUsage,
+    within: DateRange,
+    *,
+    part: bool = False,
 ) -> Iterator[Statement | Diagnostic]:
-    """The statements of one account's subscriptions for the billing periods that begin in a range, or findings."""
+    """The statements of one account's subscriptions for the billing periods that begin in a range, or findings.
+
+    With `part` each is billed for exactly the days of the range: the parts of its billing periods that lie in it.
+    """
     spent: dict[CardKey, int] = {}
     for subscription in subscriptions:
-        periods = list(billing_periods_of(program, subscription, within))
+        periods = list((billing_periods_over if part else billing_periods_of)(program, subscription, within))
         if len(periods) > 1 and any(item.time is None and item.period_start is None for item in usage.quantities):
             yield _undated(subscription, len(periods))
             continue
@@ -46,7 +55,8 @@ def rate_account(
             if isinstance(period, Diagnostic):
                 yield period
                 continue
-            result = rate(program, _with_what_is_left(program, subscription, spent), usage, period)
+            own = _with_what_is_left(program, subscription, spent)
+            result = rate_part(program, own, usage, period, within) if part else rate(program, own, usage, period)
             if isinstance(result, Statement):
                 _note_spent(subscription, result, spent)
             yield result

@@ -68,7 +68,7 @@ def billing_periods_of(
     while day < end:
         plan = plan_on(program, subscription.plan, day)
         if plan is None:
-            yield _no_version(program, subscription, day)
+            yield no_version(program, subscription, day)
             return
         period = billing_period(plan.billing, day, subscription.start)
         if within.contains(max(period.start, subscription.start)):
@@ -76,7 +76,8 @@ def billing_periods_of(
         day = period.end
 
 
-def _no_version(program: Program, subscription: Subscription, day: date) -> Diagnostic:
+def no_version(program: Program, subscription: Subscription, day: date) -> Diagnostic:
+    """The finding that nothing prices a subscription on a day."""
     versions = program.plans[subscription.plan]
     known = ", ".join(_dates(plan) for plan in versions)
     return Diagnostic(
@@ -100,7 +101,7 @@ def _situation(
     day = max(period.start, subscription.start)
     plan = plan_on(program, subscription.plan, day)
     if plan is None:
-        raise Refused(_no_version(program, subscription, day))
+        raise Refused(no_version(program, subscription, day))
     last = period.end if subscription.end is None else min(period.end, subscription.end)
     covered = DateRange(day, max(last, day))
     ends_early = until is not None and until < covered.end

@@ -18,17 +18,35 @@ from .in_force import plan_on
 
 def turning_points(program: Program, statement: Statement) -> tuple[TurningPoint, ...]:
     """The next bound of each charge, the thresholds of policies, and where a minimum ends, in order of lines."""
-    plan = plan_on(program, statement.plan, statement.start.date())
+    if statement.part_of is not None:
+        # Its lines are differences, and nothing says where on a ladder they stand.
+        return ()
+    begins = statement.start if statement.covered is None else statement.covered.start
+    plan = plan_on(program, statement.plan, begins.astimezone(statement.start.tzinfo).date())
     if plan is None:
         plan = program.plans[statement.plan][0]
     found: list[TurningPoint] = []
     for charge in plan.charges:
         for line in statement.lines:
             if line.id == charge.name and line.kind is LineKind.CHARGE and isinstance(charge.source, OfMeter):
-                found.extend(_next_band(charge, line))
+                found.extend([] if line.days is not None else _next_band(charge, line))
+    found.extend(_ahead_after_a_change(program, statement))
     found.extend(_thresholds(program, plan, statement))
     found.extend(_end_of_minimum(plan, statement))
     return tuple(dict.fromkeys(found))
+
+
+def _ahead_after_a_change(program: Program, statement: Statement) -> Iterator[TurningPoint]:
+    """The next bounds of lines whose prices hold at the period's end, where prices changed inside it."""
+    for line in statement.lines:
+        if line.days is None or line.kind is not LineKind.CHARGE or statement.covered is None:
+            continue
+        plan = plan_on(program, statement.plan, line.days.start)
+        if plan is None or statement.period_of(line)[1] != statement.covered.end:
+            continue
+        for charge in plan.charges:
+            if charge.name == line.id and isinstance(charge.source, OfMeter):
+                yield from _next_band(charge, line)
 
 
 def _schedule_of(charge: Charge, line: Line) -> Schedule | None:
@@ -112,7 +130,12 @@ def _end_of_minimum(plan: Plan, statement: Statement) -> Iterator[TurningPoint]:
         adjusted = {name for item in statement.lines if item.taken for name in item.on if item is not line}
         for charge in plan.charges:
             own = [item for item in statement.lines if item.id == charge.name and item.kind is LineKind.CHARGE]
-            if len(own) != 1 or charge.name in adjusted or (line.on and charge.name not in line.on):
+            if (
+                len(own) != 1
+                or own[0].days is not None
+                or charge.name in adjusted
+                or (line.on and charge.name not in line.on)
+            ):
                 continue
             schedule = _schedule_of(charge, own[0])
             if schedule is None or not isinstance(charge.source, OfMeter) or charge.minimum or charge.cap:

@@ -200,6 +200,10 @@ def _expect_amount(_: Build, parts: list[Any], span: Span) -> s.ExpectAmount:
     return s.ExpectAmount(span=span, line=parts[0], money=parts[-1], where=value_of(parts, "where_given") or ())
 
 
+def _expect_no(_: Build, parts: list[Any], span: Span) -> s.ExpectNo:
+    return s.ExpectNo(span=span, line=parts[0], where=value_of(parts, "where_given") or ())
+
+
 def _promise(claim: Any) -> Action:
     def make(_: Build, parts: list[Any], span: Span) -> s.Promise:
         return s.Promise(span=span, claim=claim(span, parts))
@@ -245,7 +249,7 @@ ACTIONS: dict[str, Action] = {
     "card_given": _card_given,
     "where_given": names("where_given"),
     "expect_amount": _expect_amount,
-    "expect_no": lambda _, parts, span: s.ExpectNo(span=span, line=parts[0]),
+    "expect_no": _expect_no,
     "expect_error": lambda _, parts, span: s.ExpectError(span=span, code=parts[0]),
     "more_never_costs_less": _promise(lambda span, parts: s.MoreNeverCostsLess(span=span, meter=parts[0])),
     "never_costs_more": _promise(lambda span, parts: s.NeverCostsMore(span=span, cheaper=parts[0], dearer=parts[1])),

@@ -195,16 +195,19 @@ def _expectation(scope: Scope, node: syntax.Expectation, lines: frozenset[str]) 
                 scope.report("RB2001", message, code, "unknown code", "`ratebook errors` lists all codes")
                 return None
             return ExpectedError(code.text, node.span)
-        case syntax.ExpectNo(line):
-            return Expected(line.text, None, (), node.span) if _known(scope, line, lines) else None
+        case syntax.ExpectNo(line, where):
+            return Expected(line.text, None, _narrowed(scope, where), node.span) if _known(scope, line, lines) else None
         case syntax.ExpectAmount(line, money, where):
             amount = scope.money_value(money)
             if amount is None or not _known(scope, line, lines):
                 return None
-            narrowed = tuple((given.name.text, _key_text(scope, given.value)) for given in where)
-            return Expected(line.text, amount, narrowed, node.span)
+            return Expected(line.text, amount, _narrowed(scope, where), node.span)
         case _:
             assert_never(node)
+
+
+def _narrowed(scope: Scope, where: Iterable[syntax.Given]) -> tuple[tuple[str, str], ...]:
+    return tuple((given.name.text, _key_text(scope, given.value)) for given in where)
 
 
 def _key_text(scope: Scope, value: syntax.Value) -> str:
