@@ -35,7 +35,9 @@ def _undivided(ruleset: Ruleset, earlier: Plan, later: Plan, charge: Charge) -> 
     if isinstance(charge.source, OfMeter):
         meter = ruleset.meters[charge.source.meter]
         same = next((item for item in earlier.charges if item.source == charge.source), None)
-        if same is not None and not meter.is_divisible:
+        # A price by the day takes each day's level by itself, whatever it is over a whole period.
+        by_day = same is not None and same.prorated and charge.prorated
+        if same is not None and not by_day and not meter.is_divisible:
             yield Diagnostic(
                 "RB2308",
                 f"both versions of `{later.name}` would price {meter.name}, each for its own days",
