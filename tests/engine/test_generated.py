@@ -487,6 +487,10 @@ LEFT = {
         "plan small from 2026-01-01:\n  charge level graduated prorated by day:\n    first 10 free\n"
         "    above at $1 each\n\nmeter level: maximum of level of n of use\n"
     ),
+    Obstacle.CHANGES_INSIDE: (
+        "plan small from 2026-01-01 before 2026-07-15:\n  charge units: at $1 each\n\n"
+        "plan small from 2026-07-15:\n  dated by usage\n  charge units: at $2 each\n"
+    ),
     Obstacle.NO_VERSION: "plan small from 2027-01-01:\n  charge units: at $1 each\n",
 }
 
