@@ -218,6 +218,9 @@ def _two_level(
     seconds = _interval_seconds(scope, inner.interval)
     if seconds is None:
         return None
+    if inner.level is not None:
+        scope.not_built("a level inside intervals", inner)
+        return None
     own, name = COUNT, None
     if inner.field is not None:
         field = _field(scope, inner.field, event)
