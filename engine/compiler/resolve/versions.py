@@ -40,7 +40,7 @@ def check_versions(scope: Scope, versions: list[Draft]) -> None:
                 f"two versions of `{name}` are in force at the same time",
                 later.node.name,
                 "begins while another is in force",
-                f"end the earlier one: `before {later.start}`" if later.start else "give each version its own dates",
+                *_ways_out(earlier, later),
                 labels=first,
             )
         elif earlier.end < later.start:
@@ -53,6 +53,12 @@ def check_versions(scope: Scope, versions: list[Draft]) -> None:
                 labels=first,
             )
         _check_clock(scope, later)
+
+
+def _ways_out(earlier: Draft, later: Draft) -> tuple[str, ...]:
+    if later.start is None or later.start == earlier.start:
+        return "give each version its own dates", "give one of them another name, if it is another plan"
+    return (f"end the earlier one: `before {later.start}`",)
 
 
 def _check_clock(scope: Scope, later: Draft) -> None:
