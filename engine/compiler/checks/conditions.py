@@ -8,7 +8,7 @@ from ....diagnostics import Diagnostic, Label, Span
 from ...condition import Condition
 from ...plan import OfEach
 from ...usage import FieldSchema
-from ..lower import concerns, policies_of
+from ..lower import concerns, plans_of
 from ..model import Plan, PolicyModel, Ruleset, TaxModel
 from ..satisfy import ANY_DAY, Begins, witness
 from .calendars import Calendars, dates_of, last_day, meet, reach
@@ -19,7 +19,7 @@ def check_never(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """Conditions that nothing can meet, and dates that no period of the plans in question has."""
     calendars = Calendars(ruleset)
     for item in ruleset.policies:
-        plans = [plan for plan in ruleset.plans if item in policies_of(ruleset, plan)]
+        plans = plans_of(ruleset, item)
         what = f"{item.policy.kind.value} `{item.policy.name}`"
         yield from _rule(ruleset, calendars, what, item, item.policy.when, plans)
     for tax in ruleset.taxes:

@@ -15,7 +15,7 @@ from ...plan import (
     PercentOff,
     UnitsFree,
 )
-from ..lower import policies_of
+from ..lower import plans_of
 from ..model import Charge, PolicyModel, Ruleset
 from .wording import listed
 
@@ -52,9 +52,7 @@ def _of_free_lines(ruleset: Ruleset, item: PolicyModel) -> Iterator[Diagnostic]:
     if isinstance(policy.effect, AddMoney | AddPerUnit) or getattr(policy.effect, "base", None) is not None:
         return
     names: dict[str, Span] = {}
-    for plan in ruleset.plans:
-        if item not in policies_of(ruleset, plan):
-            continue
+    for plan in plans_of(ruleset, item):
         for charge in plan.charges:
             if policy.targets.everything or charge.name in policy.targets.names:
                 if not _is_free(charge):

@@ -12,7 +12,7 @@ from ...condition import And, Condition, Not, Or, StartsIn
 from ...holiday import published_until
 from ...plan import PercentOff
 from ...window import Dates, Difference, Holidays, Intersection, Union, Window
-from ..lower import policies_of
+from ..lower import plans_of, policies_of
 from ..model import KeyWindows, Plan, PolicyModel, Ruleset
 from ..satisfy.calendar import holidays_in
 from .calendars import dates_of, is_empty, last_day, reach
@@ -79,7 +79,7 @@ def _rows(ruleset: Ruleset) -> Iterator[_Use]:
 def _shares(ruleset: Ruleset) -> Iterator[_Use]:
     for item in ruleset.policies:
         effect = item.policy.effect
-        plans = [plan for plan in ruleset.plans if item in policies_of(ruleset, plan)]
+        plans = plans_of(ruleset, item)
         if not isinstance(effect, PercentOff) or effect.during is None or not plans:
             continue
         covered = [_covered(plan, item) for plan in plans]
