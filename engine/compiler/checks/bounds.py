@@ -159,9 +159,16 @@ def check_hidden_bands(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """Bands with a price that never shows, because the charge has reached its ceiling where they begin."""
     for plan in ruleset.plans:
         for charge in plan.charges:
+            if charge.pooling is not None or charge.counted is not None or charge.prorated:
+                # What a bill pays then depends on other rows, other bills or the day.
+                continue
             for row in charge.rows:
                 ceilings = [bound for bound in (row.cap, charge.cap) if bound is not None]
-                if ceilings and not _may_fall(charge) and not any(band.width_per for band in row.bands):
+                if (
+                    ceilings
+                    and not _may_fall(charge)
+                    and not any(band.width_per or band.prorated for band in row.bands)
+                ):
                     lowest = min(ceilings, key=lambda bound: bound.amount)
                     yield from _hidden(ruleset, charge, row, lowest)
 
