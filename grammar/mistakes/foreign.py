@@ -34,8 +34,8 @@ def _line(pattern: str, message: str, hint: str, code: str = "RB1001") -> _Habit
 
 
 _HABITS = (
-    _at(r"&&?", "conditions are joined by a word: `and`", "write `and`", "and", "RB1111"),
-    _at(r"\|\|", "conditions are joined by a word: `or`", "write `or`", "or", "RB1111"),
+    _at(r"&&?", "conditions are joined by a word: `and`", "write `and`", "and", "RB1015"),
+    _at(r"\|\|", "conditions are joined by a word: `or`", "write `or`", "or", "RB1015"),
     _at(r"in\s*\(([^()]*)\)", "a list of values follows `is one of`", r"write `is one of \1`"),
     _at(r"between\b", "a range is written with two comparisons", "write `>= LOW and … <= HIGH`"),
     _at(r"\[([^\[\]]*)\]", "a choice of values is written in words", r"write `one of \1`", r"one of \1", "RB1015"),
