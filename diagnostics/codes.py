@@ -82,6 +82,7 @@ CODES = _table(
     Code("RB2107", "band width that is not a multiple of its block"),
     Code("RB2108", "value of the wrong type"),
     Code("RB2109", "aggregation that does not fit"),
+    Code("RB2110", "rate too small for the rounding", warning=True),
     # RB22xx: bands, tables, lines
     Code("RB2201", "bands that do not rise"),
     Code("RB2202", "no band for large quantities"),
@@ -99,6 +100,10 @@ CODES = _table(
     Code("RB2216", "ladder that cannot run over several bills"),
     Code("RB2217", "proration that does not fit"),
     Code("RB2218", "usage that changes what others pay", warning=True),
+    Code("RB2230", "holidays of a year that is not yet published", warning=True),
+    Code("RB2231", "window that no time lies in"),
+    Code("RB2232", "band that a cap hides", warning=True),
+    Code("RB2233", "included units that nothing prices", warning=True),
     # RB23xx: dates and versions
     Code("RB2301", "dates that overlap"),
     Code("RB2302", "gap between versions", warning=True),
@@ -108,6 +113,7 @@ CODES = _table(
     Code("RB2307", "billing that changes inside a billing period"),
     Code("RB2308", "charge that two versions cannot share"),
     Code("RB2309", "floor or ceiling of rows that two versions price"),
+    Code("RB2305", "missing dates", warning=True),
     # RB24xx: policies
     Code("RB2401", "policies that can hold together without a rule"),
     Code("RB2402", "discounts that can take more than everything"),
@@ -115,8 +121,10 @@ CODES = _table(
     Code("RB2404", "effect that does not fit the kind of policy"),
     Code("RB2405", "fixed amount on several lines under `best one`"),
     Code("RB2406", "policy that can never apply"),
+    Code("RB2407", "policy that changes nothing", warning=True),
     Code("RB2501", "warning that cannot be allowed"),
     Code("RB2502", "`allow` that allows nothing", warning=True),
+    Code("RB2503", "example of a plan that is not in force"),
     # RB29xx: not built yet
     Code("RB2901", "form that is not built yet"),
     # RB30xx: rows

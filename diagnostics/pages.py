@@ -23,7 +23,7 @@ _CHAPTERS = {
     "RB22": "Bands, tables, lines",
     "RB23": "Dates and versions",
     "RB24": "Policies",
-    "RB25": "Allowing warnings",
+    "RB25": "Allowing warnings, and examples",
     "RB29": "Not built yet",
     "RB30": "Rows of usage",
     "RB31": "Rows of accounts",

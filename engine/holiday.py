@@ -120,3 +120,34 @@ def library_version() -> str:
     from holidays.version import __version__
 
     return str(__version__)
+
+
+# A country that has decreed its days off in each of the last years will do so for the next one.
+_YEARS_IN_A_ROW = 5
+# The country by which it is told how new the tables are: its days are decreed each autumn for the year that follows.
+_MEASURE = "CN"
+
+
+@cache
+def published_until(country: str, subdivision: str | None = None) -> int | None:
+    """The last year whose holidays are certain; None where the library does not say.
+
+    Some governments decree each year anew which days off are moved to which weekends and weekdays: there it is the last
+    year that was decreed. Elsewhere a rule or a reckoning gives the days of every year that the library covers.
+    """
+    decreed = _last_decreed(country, subdivision)
+    # One that has left out the newest years has given the custom up.
+    if decreed is not None and decreed >= (_last_decreed(_MEASURE, None) or decreed):
+        return decreed
+    end = getattr(_calendar(country, subdivision, None, None), "end_year", None)
+    return end if isinstance(end, int) else None
+
+
+@cache
+def _last_decreed(country: str, subdivision: str | None) -> int | None:
+    written = getattr(_calendar(country, subdivision, None, None), "special_public_holidays", {})
+    last = sorted(year for year in written if isinstance(year, int))[-_YEARS_IN_A_ROW:]
+    if len(last) < _YEARS_IN_A_ROW or last[-1] - last[0] >= _YEARS_IN_A_ROW:
+        return None
+    moved = any("substituted" in holiday.english_name for holiday in _public_holidays(country, subdivision, last[-1]))
+    return last[-1] if moved else None

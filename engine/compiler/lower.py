@@ -93,8 +93,18 @@ def concerns(plans: Sequence[str], plan: Plan) -> bool:
 
 def policies_of(ruleset: Ruleset, plan: Plan) -> list[PolicyModel]:
     """The policies that concern a plan, without those that a contract removes."""
-    gone = frozenset[str]().union(*(ruleset.removed.get(name, frozenset()) for name in plan.lineage))
-    return [item for item in ruleset.policies if concerns(item.plans, plan) and item.policy.name not in gone]
+    return [item for item in ruleset.policies if _holds_for(ruleset, item, plan)]
+
+
+def plans_of(ruleset: Ruleset, item: PolicyModel) -> list[Plan]:
+    """The plans, version by version, that a policy concerns."""
+    return [plan for plan in ruleset.plans if _holds_for(ruleset, item, plan)]
+
+
+def _holds_for(ruleset: Ruleset, item: PolicyModel, plan: Plan) -> bool:
+    return concerns(item.plans, plan) and not any(
+        item.policy.name in ruleset.removed[name] for name in plan.lineage if name in ruleset.removed
+    )
 
 
 def _targets(targets: Targets, plan: Plan) -> Targets:

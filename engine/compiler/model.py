@@ -84,7 +84,7 @@ class Price(Record):
     """A price in money of the ruleset's currency.
 
     `rate` is for one unit of the charge's quantity, or for each started `step` of units. `text` is the rate as written,
-    `once_text` the amount that is added once.
+    `once_text` the amount that is added once, `block` how many units the written amount is for.
     """
 
     span: Span
@@ -95,6 +95,7 @@ class Price(Record):
     refused: bool = False
     text: str = ""
     once_text: str = ""
+    block: Fraction = Fraction(1)
 
 
 class Band(Record):
@@ -290,6 +291,7 @@ class Ruleset(Record):
     promises: tuple[Promise, ...]
     allows: tuple[Allow, ...]
     costs: Mapping[str, Price] = field(default_factory=dict)
+    window_spans: Mapping[str, Span] = field(default_factory=dict)
     mentioned: frozenset[str] = frozenset()
     """Every name inside a declaration that has a finding and was left out."""
     removed: Mapping[str, frozenset[str]] = field(default_factory=dict)

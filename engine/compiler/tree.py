@@ -5,20 +5,29 @@ Building a tree finds what a table gets wrong: combinations with two rows or non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from zoneinfo import ZoneInfo
 
-from ...diagnostics import Diagnostic, Label
+from ...diagnostics import Diagnostic, Label, Span
 from ..condition import Scalar
 from ..dispatch import Branch, Leaf, RangeCase, Tree, value_text
-from ..period import Period
 from ..plan import ColumnKind
-from ..window import Window, intervals
+from ..window import Window
 from .model import Charge, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows
+from .times import Times
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What no row prices: the combination, a row that is short of it, and ways out."""
+
+    missing: str
+    span: Span
+    hints: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -26,10 +35,9 @@ class Building:
     """One charge's table while its tree grows."""
 
     charge: Charge
-    windows: Mapping[str, Window]
-    zone: ZoneInfo
-    since: date
+    times: Times
     findings: list[Diagnostic] = field(default_factory=list)
+    gaps: dict[tuple[int, str], list[Gap]] = field(default_factory=dict)
     reached: set[int] = field(default_factory=set)
     overlaps: set[tuple[int, int]] = field(default_factory=set)
 
@@ -38,8 +46,9 @@ def build_tree(
     charge: Charge, windows: Mapping[str, Window], zone: ZoneInfo, since: date
 ) -> tuple[Tree, tuple[Diagnostic, ...]]:
     """The decision tree of a charge and what is wrong with its table. `since` is when its prices begin."""
-    building = Building(charge, windows, zone, since)
+    building = Building(charge, Times(windows, zone, since))
     tree = _build(building, list(range(len(charge.rows))), 0, ())
+    building.findings.extend(_gap_findings(building))
     if not building.findings:
         for index in range(len(charge.rows)):
             if index not in building.reached:
@@ -81,9 +90,13 @@ def _build(building: Building, rows: list[int], column: int, path: tuple[str, ..
     def below(chosen: Iterable[int], text: str) -> Tree:
         return _build(building, sorted({*chosen, *anywhere}), column + 1, (*path, text))
 
-    otherwise = _otherwise(building, keys, rest, column, path) if rest else None
     if charge.columns[column].kind is ColumnKind.TIME:
-        return _by_time(building, keys, column, path, below, otherwise)
+
+        def what_is_left() -> Tree:
+            return _build(building, rest, column + 1, (*path, "other values"))
+
+        return _by_time(building, keys, column, path, below, what_is_left if rest else None)
+    otherwise = _otherwise(building, keys, rest, column, path) if rest else None
     prefixes = _by_value(keys, prefix=True)
     values = _by_value(keys, prefix=False)
     ranges = {row: key for row, key in keys.items() if isinstance(key, KeyRange)}
@@ -109,11 +122,23 @@ def _otherwise(
     """The tree for what no row names; where every value is named and none can be missing, nothing reaches it."""
     declared = building.charge.declared[column]
     named = _by_value(keys, prefix=False)
-    if declared is None or building.charge.may_lack[column] or any(value not in named for value in declared):
+    ranges = {row: key for row, key in keys.items() if isinstance(key, KeyRange)}
+    if declared is None:
+        # Below the lowest end a number may be negative, so that only a range without one takes everything.
+        is_open = not any(key.low is None for key in ranges.values()) or _hole(ranges, named) is not None
+    else:
+        is_open = any(value not in named for value in declared)
+    if is_open or building.charge.may_lack[column]:
         return _build(building, rest, column + 1, (*path, "other values"))
+    return _unreached(building, lambda: _build(building, rest, column + 1, (*path, "other values")))
+
+
+def _unreached(building: Building, build: Callable[[], Tree]) -> Tree:
+    """The tree of a branch that nothing comes to: what is found in it does not matter."""
     reached, findings = set(building.reached), list(building.findings)
-    tree = _build(building, rest, column + 1, (*path, "other values"))
-    building.reached, building.findings = reached, findings
+    gaps = {key: list(found) for key, found in building.gaps.items()}
+    tree = build()
+    building.reached, building.findings, building.gaps = reached, findings, gaps
     return tree
 
 
@@ -182,16 +207,24 @@ def _report_gap(building: Building, column: int, path: tuple[str, ...], what: st
         missing = f"{where}{name} {what}"
     else:
         missing, hint = f"{where}any other {name}", ()
-    building.findings.append(
-        Diagnostic(
+    gap = Gap(missing, charge.rows[rows[-1]].span, (*hint, "add a row `otherwise`"))
+    building.gaps.setdefault((column, what), []).append(gap)
+
+
+def _gap_findings(building: Building) -> Iterator[Diagnostic]:
+    """One finding for each value that is missing, whatever stands to the left of it."""
+    for gaps in building.gaps.values():
+        first = gaps[0]
+        more = len(gaps) - 1
+        others = "" if not more else f", nor for {gaps[1].missing}" if more == 1 else f", and {more} more like it"
+        yield Diagnostic(
             "RB2204",
-            f"charge {charge.name} has no price for {missing}",
-            charge.rows[rows[-1]].span,
+            f"charge {building.charge.name} has no price for {first.missing}{others}",
+            first.span,
             "the last row that could",
-            hints=(*hint, "add a row `otherwise`"),
-            notes=(f"witness: usage with {missing} could not be billed",),
+            hints=first.hints,
+            notes=(f"witness: usage with {first.missing} could not be billed",),
         )
-    )
 
 
 def _hole(ranges: Mapping[int, KeyRange], values: Mapping[Scalar, Sequence[int]]) -> str | None:
@@ -302,20 +335,25 @@ def _by_time(
     column: int,
     path: tuple[str, ...],
     below: Callable[[Iterable[int], str], Tree],
-    otherwise: Tree | None,
+    otherwise: Callable[[], Tree] | None,
 ) -> Branch:
     named: dict[str, list[int]] = {}
     for row, key in keys.items():
         if isinstance(key, KeyWindows):
             for name in key.names:
                 named.setdefault(name, []).append(row)
-    _check_windows(building, named, column, path, list(keys), otherwise)
-    return Branch(
-        column=column,
-        windows=tuple((name, below(chosen, name)) for name, chosen in named.items()),
-        otherwise=otherwise,
-        otherwise_text="otherwise" if named else "any",
-    )
+    times, names = building.times, list(named)
+    _check_windows(building, named, column, path, list(keys), has_rest=otherwise is not None)
+    trees: list[tuple[str, Tree]] = []
+    for index, name in enumerate(names):
+        if building.charge.first_match and times.hides(names[:index], name):
+            trees.append((name, _unreached(building, lambda name=name: below(named[name], name))))  # type: ignore[misc]
+        else:
+            trees.append((name, below(named[name], name)))
+    rest: Tree | None = None
+    if otherwise is not None:
+        rest = _unreached(building, otherwise) if names and times.covers_all(names) else otherwise()
+    return Branch(column=column, windows=tuple(trees), otherwise=rest, otherwise_text="otherwise" if named else "any")
 
 
 def _check_windows(
@@ -324,46 +362,24 @@ def _check_windows(
     column: int,
     path: tuple[str, ...],
     rows: Sequence[int],
-    otherwise: Tree | None,
+    *,
+    has_rest: bool,
 ) -> None:
     """Windows of one column must not share an instant, and without `otherwise` must leave none out."""
-    start = datetime.combine(building.since, datetime.min.time(), UTC)
-    span = Period(start, start + timedelta(days=_DAYS_CHECKED))
-    found = {name: intervals(building.windows[name], span, building.zone) for name in named}
-    names = list(named)
-    for index, first in enumerate(names):
-        for second in names[index + 1 :]:
-            shared = _shared(found[first], found[second])
-            if shared is not None and not building.charge.first_match:
+    if not building.charge.first_match:
+        for first, second in combinations(named, 2):
+            shared = building.times.shared(first, second)
+            if shared is not None:
                 _report_shared(building, named, first, second, shared)
-    if otherwise is None and names:
-        gap = _first_gap(span, [interval for item in found.values() for interval in item])
-        if gap is not None:
-            local = gap.astimezone(building.zone)
-            _report_gap(building, column, path, f"{local:%Y-%m-%d %H:%M}", rows)
-
-
-# Two years and a day hold every recurring window with its weekdays, seasons and both clock changes.
-_DAYS_CHECKED = 731
-
-
-def _shared(left: Sequence[Period], right: Sequence[Period]) -> datetime | None:
-    i = j = 0
-    while i < len(left) and j < len(right):
-        start, end = max(left[i].start, right[j].start), min(left[i].end, right[j].end)
-        if start < end:
-            return start
-        if left[i].end <= right[j].end:
-            i += 1
-        else:
-            j += 1
-    return None
+    gap = None if has_rest or not named else building.times.gap(named)
+    if gap is not None:
+        _report_gap(building, column, path, f"{gap.astimezone(building.times.zone):%Y-%m-%d %H:%M}", rows)
 
 
 def _report_shared(
     building: Building, named: Mapping[str, Sequence[int]], first: str, second: str, shared: datetime
 ) -> None:
-    local = shared.astimezone(building.zone)
+    local = shared.astimezone(building.times.zone)
     building.findings.append(
         Diagnostic(
             "RB2203",
@@ -374,12 +390,3 @@ def _report_shared(
             (f"write `except {first}` in the window {second}", "write `first match` to let the upper row win"),
         )
     )
-
-
-def _first_gap(span: Period, found: list[Period]) -> datetime | None:
-    reach = span.start
-    for interval in sorted(found, key=lambda item: item.start):
-        if interval.start > reach:
-            return reach
-        reach = max(reach, interval.end)
-    return reach if reach < span.end else None

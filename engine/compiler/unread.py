@@ -18,7 +18,7 @@ _MISSING_FROM_BLOCK = frozenset(
     {"RB2005", "RB2106", "RB2202", "RB2204", "RB2207", "RB2212", "RB2302", "RB5003", "RB1102", "RB1107"}
 )
 # Findings about what is missing from the whole ruleset: they wait until all of it can be read.
-_MISSING_FROM_RULESET = frozenset({"RB2210", "RB2401", "RB2406", "RB2502"})
+_MISSING_FROM_RULESET = frozenset({"RB2210", "RB2233", "RB2305", "RB2401", "RB2406", "RB2407", "RB2502", "RB2503"})
 _SECOND_WORD = re.compile(r"^\s*(?:add\s+|replace\s+)?[^\s|]+\s+([^\s:=,]+)")
 _FIELD = re.compile(r"^\s+([^\W\d]\w*)\s*[:：]")
 

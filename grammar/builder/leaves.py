@@ -45,12 +45,17 @@ def digits_of(build: Build, written: str, span: Span) -> str:
     whole = written.lstrip("-").partition(".")[0]
     if "," in whole and not _GROUPED.fullmatch(whole):
         spaced = whole.replace(",", ", ")
+        before, _, after = whole.partition(",")
+        decimal = f"{before}.{after}" if len(after) < 3 or before == "0" else ""
+        grouped = f"{int(whole.replace(',', '')[:DIGITS_MAX]):,}"
         build.report(
             Diagnostic(
                 "RB1011",
                 f"the commas of `{written}` don't group the digits by three",
                 span,
-                hints=(f"write `{int(whole.replace(',', '')[:DIGITS_MAX]):,}`, or `{spaced}` for a list",),
+                hints=(f"write `{decimal}`: decimals follow a point",)
+                if decimal and "," not in after and "." not in written
+                else (f"write `{grouped}`, or `{spaced}` for a list",),
             )
         )
     plain = written.replace(",", "")

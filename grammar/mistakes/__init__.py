@@ -7,12 +7,13 @@ slip carries a `Patch`, so that the same line can be read on and a second mistak
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ...diagnostics import Source
 from ..builder import STAND_IN, Build
 from ..layout import Line
 from ..machine import Patch, StuckError
-from . import blocks, characters, prices, values, words
+from . import blocks, characters, foreign, prices, values, words
 from .case import Case, Slip
 
 __all__ = ["Slip", "explain", "stand_in"]
@@ -20,6 +21,7 @@ __all__ = ["Slip", "explain", "stand_in"]
 _RULES: tuple[Callable[[Case], Slip | None], ...] = (
     *blocks.RULES,
     *values.OPEN_ENDS,
+    *foreign.RULES,
     *characters.RULES,
     *values.RULES,
     *prices.RULES,
@@ -43,8 +45,22 @@ def explain(build: Build, source: Source, text: str, lines: Sequence[Line], stuc
     for rule in _RULES:
         slip = rule(case)
         if slip is not None:
-            return slip
-    return words.unexpected(case)
+            return _with_its_rows(case, slip)
+    return _with_its_rows(case, words.unexpected(case))
+
+
+def _with_its_rows(case: Case, slip: Slip) -> Slip:
+    """A header that cannot be read takes the rows of its table with it: they mean nothing without it."""
+    lines = case.lines
+    above = lines[slip.line - 1] if slip.line else None
+    if slip.patch is not None or not case.text.startswith("|", lines[slip.line].start):
+        return slip
+    if above is not None and case.text.startswith("|", above.start):
+        return slip
+    end = slip.end
+    while end < len(lines) and case.text.startswith("|", lines[end].start):
+        end += 1
+    return replace(slip, end=end)
 
 
 def stand_in(text: str, line: Line, following: Sequence[Line]) -> Patch | None:

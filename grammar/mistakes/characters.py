@@ -31,6 +31,15 @@ def _strange_character(case: Case) -> Slip | None:
     if character == ")" or character == "(":
         return None
     twin = {"、": ", ", "。": ".", ";": ",", "；": ","}.get(case.source.text[at : at + 1])
+    if twin is not None and not case.text[at + 1 : case.line.end].strip():
+        return case.slip(
+            "RB1015",
+            f"`{case.source.text[at]}` does not end a line here",
+            case.span(at, at + 1),
+            "leave it out: a line ends where it ends",
+            replace="",
+            tokens=(),
+        )
     if twin is not None:
         return case.slip(
             "RB1015",

@@ -1,10 +1,10 @@
-"""Meters that nothing asks for."""
+"""Meters that nothing asks for, and included units of meters that their plan does not price."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....diagnostics import Diagnostic
+from ....diagnostics import Diagnostic, Label, Span
 from ...condition import Condition, UsageOf, operands
 from ...plan import AddPerUnit, OfMeter, UnitsFree
 from ..model import Ruleset
@@ -53,3 +53,34 @@ def _meters_in(conditions: tuple[Condition, ...]) -> set[str]:
     return {
         operand.meter for condition in conditions for operand in operands(condition) if isinstance(operand, UsageOf)
     }
+
+
+def check_included(ruleset: Ruleset) -> Iterator[Diagnostic]:
+    """Included units that take nothing off, for no charge of their plan prices the meter."""
+    for plan in ruleset.plans:
+        priced = {charge.source.meter for charge in plan.charges if isinstance(charge.source, OfMeter)}
+        for include in plan.includes:
+            if include.meter in priced or include.meter in ruleset.mentioned:
+                continue
+            other = next(
+                (
+                    charge
+                    for each in ruleset.plans
+                    for charge in each.charges
+                    if isinstance(charge.source, OfMeter) and charge.source.meter == include.meter
+                ),
+                None,
+            )
+            yield Diagnostic(
+                "RB2233",
+                f"`{plan.name}` includes units of `{include.meter}`, and no charge of it prices them",
+                Span(include.place.file, include.place.start, include.place.end),
+                "included in what?",
+                () if other is None else (Label(other.span, "priced here, in another plan"),),
+                (
+                    f"add `charge {include.meter}: …` to `{plan.name}`",
+                    "remove this line",
+                    'keep it with `allow RB2233 because "…"`',
+                ),
+                (f"witness: any usage of `{include.meter}` costs nothing in `{plan.name}`, with this line or without",),
+            )

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from typing import TypeAlias
 
 from ....diagnostics import Diagnostic, Label
 from ....money import decimal_text
-from ...condition import AmountOf, Attribute, Condition, FieldOf, Month, Scalar, UsageOf
+from ...condition import AmountOf, Attribute, FieldOf, Month, Scalar, UsageOf
 from ...dispatch import value_text
 from ...plan import Combination, MoneyOff, PercentOff, PolicyKind
 from ..lower import policies_of
 from ..model import Plan, PolicyModel, Ruleset
 from ..satisfy import Subject, witness
+from .calendars import Calendars, dates_of, meet, reach
 
 
 def check_combinations(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """Two discounts, or two offers, that can hold together on one line need a word on how they combine."""
     reported: set[tuple[str, str]] = set()
+    calendars = Calendars(ruleset)
     for plan in ruleset.plans:
         for kind in (PolicyKind.DISCOUNT, PolicyKind.OFFER):
             own = [item for item in policies_of(ruleset, plan) if item.policy.kind is kind]
@@ -29,7 +30,7 @@ def check_combinations(ruleset: Ruleset) -> Iterator[Diagnostic]:
                 line = _shared_line(first, second, plan)
                 if kind in ruleset.combinations or line is None or names in reported:
                     continue
-                facts = _together(first, second, ruleset)
+                facts = _together((first, second), ruleset, plan, calendars)
                 if facts is None:
                     continue
                 reported.add(names)
@@ -44,17 +45,14 @@ def _shared_line(first: PolicyModel, second: PolicyModel, plan: Plan) -> str | N
     return None
 
 
-def _together(first: PolicyModel, second: PolicyModel, ruleset: Ruleset) -> Mapping[Subject, Scalar] | None:
-    one, other = first.policy, second.policy
-    starts = [day for day in (one.start, other.start) if day is not None]
-    ends = [day for day in (one.end, other.end) if day is not None]
-    if starts and ends and max(starts) >= min(ends):
+def _together(
+    items: Sequence[PolicyModel], ruleset: Ruleset, plan: Plan, calendars: Calendars
+) -> Mapping[Subject, Scalar] | None:
+    """Facts for which policies hold on one bill of a plan, or None where they never do."""
+    if not meet([reach(plan), *(dates_of(item) for item in items)]):
         return None
-    return witness([*_conditions(first), *_conditions(second)], ruleset.schema.attributes)
-
-
-def _conditions(item: PolicyModel) -> tuple[Condition, ...]:
-    return item.policy.when
+    conditions = [condition for item in items for condition in item.policy.when]
+    return witness(conditions, ruleset.schema.attributes, calendars.begins(plan, *items))
 
 
 def _unsaid_combination(
@@ -116,14 +114,15 @@ def _value_text(value: Scalar) -> str:
 
 def check_stacking(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """Discounts that add up past 100% take more than everything."""
+    calendars = Calendars(ruleset)
     for kind, rule in ruleset.combinations.items():
         if rule is not Combination.ADD_UP:
             continue
         for plan in ruleset.plans:
-            yield from _stacking(ruleset, plan, kind)
+            yield from _stacking(ruleset, plan, kind, calendars)
 
 
-def _stacking(ruleset: Ruleset, plan: Plan, kind: PolicyKind) -> Iterator[Diagnostic]:
+def _stacking(ruleset: Ruleset, plan: Plan, kind: PolicyKind, calendars: Calendars) -> Iterator[Diagnostic]:
     for line in plan.line_names:
         candidates = [
             (effect.percent, item)
@@ -132,7 +131,11 @@ def _stacking(ruleset: Ruleset, plan: Plan, kind: PolicyKind) -> Iterator[Diagno
             and isinstance(effect := item.policy.effect, PercentOff)
             and (item.policy.targets.everything or line in item.policy.targets.names)
         ]
-        stacked = _past_everything(candidates, (), Fraction(0), ruleset)
+
+        def together(policies: Sequence[PolicyModel]) -> bool:
+            return _together(policies, ruleset, plan, calendars) is not None
+
+        stacked = _past_everything(candidates, (), Fraction(0), together)
         if stacked is None:
             continue
         names = ", ".join(item.policy.name for _, item in stacked)
@@ -153,7 +156,10 @@ _Shares: TypeAlias = Sequence[tuple[Fraction, PolicyModel]]
 
 
 def _past_everything(
-    left: _Shares, taken: tuple[tuple[Fraction, PolicyModel], ...], total: Fraction, ruleset: Ruleset
+    left: _Shares,
+    taken: tuple[tuple[Fraction, PolicyModel], ...],
+    total: Fraction,
+    together: Callable[[Sequence[PolicyModel]], bool],
 ) -> _Shares | None:
     """Policies that can hold together and take more than everything, or None where there are none such."""
     if total > 1:
@@ -161,15 +167,11 @@ def _past_everything(
     if not left or total + sum(share for share, _ in left) <= 1:
         return None
     (share, item), rest = left[0], left[1:]
-    policies = [*(other for _, other in taken), item]
-    dates = [(other.policy.start or date.min, other.policy.end or date.max) for other in policies]
-    meet = max(start for start, _ in dates) < min(end for _, end in dates)
-    conditions = [condition for other in policies for condition in _conditions(other)]
-    if meet and witness(conditions, ruleset.schema.attributes) is not None:
-        found = _past_everything(rest, (*taken, (share, item)), total + share, ruleset)
+    if together([*(other for _, other in taken), item]):
+        found = _past_everything(rest, (*taken, (share, item)), total + share, together)
         if found is not None:
             return found
-    return _past_everything(rest, taken, total, ruleset)
+    return _past_everything(rest, taken, total, together)
 
 
 def check_best_one(ruleset: Ruleset) -> Iterator[Diagnostic]:

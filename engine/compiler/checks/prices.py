@@ -7,9 +7,9 @@ from fractions import Fraction
 from itertools import pairwise
 
 from ....diagnostics import Diagnostic, Label
-from ....money import approximate_text, decimal_text, grouped, symbols
 from ...schedule import Mode
 from ..model import Charge, Price, Row, Ruleset
+from .wording import money_text, number_text
 
 
 def check_cliffs(ruleset: Ruleset) -> Iterator[Diagnostic]:
@@ -30,31 +30,21 @@ def _cliffs(ruleset: Ruleset, charge: Charge, row: Row) -> Iterator[Diagnostic]:
         if band.price.step is not None or following.price.step is not None or past >= at:
             continue
         unit = f" {charge.unit_text}" if charge.unit_text else ""
-        bound = f"{_number(band.upper)}{unit}"
+        money = ruleset.money
+        bound = f"{number_text(band.upper)}{unit}"
         yield Diagnostic(
             "RB2209",
             f"just above {bound}, using more of {charge.name} costs less",
             following.span,
-            f"costs {_money(past, ruleset)} from here",
-            (Label(band.span, f"costs {_money(at, ruleset)} at its end"),),
+            f"costs {money_text(past, money)} from here",
+            (Label(band.span, f"costs {money_text(at, money)} at its end"),),
             (
                 "write `graduated`, so that only what lies above is cheaper",
                 'keep it with `allow RB2209 because "…"`',
             ),
-            (f"witness: {bound} cost {_money(at, ruleset)}, the least above costs {_money(past, ruleset)}",),
+            (f"witness: {bound} cost {money_text(at, money)}, the least above costs {money_text(past, money)}",),
         )
 
 
 def _amount(quantity: Fraction, price: Price) -> Fraction:
     return quantity * price.rate + price.once
-
-
-def _number(value: Fraction) -> str:
-    return grouped(decimal_text(value) or approximate_text(value, 6))
-
-
-def _money(value: Fraction, ruleset: Ruleset) -> str:
-    currency = ruleset.money.currency
-    signs = symbols(currency.code)
-    text = decimal_text(value, currency.minor_digits) or approximate_text(value, 6)
-    return f"{signs[0] if signs else currency.code + ' '}{grouped(text)}"

@@ -173,6 +173,7 @@ def _resolve_prices(
         promises=tuple(promise for promise in promises if promise is not None),
         allows=tuple(allow for node in _of(syntax.Allow, declarations) for allow in _allow(scope, node)),
         costs=_costs(scope, declarations),
+        window_spans=scope.window_spans,
         mentioned=frozenset(scope.mentioned),
         removed={name: frozenset(policies) for name, policies in changes.removed.items()},
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
 
-from ....diagnostics import Edit
+from ....diagnostics import Edit, Span
 from ....grammar import syntax
 from ... import condition as conditions
 from ...condition import Condition, Operand
@@ -136,6 +136,8 @@ def _compare(
             "use `is`, `is not` or `is one of`",
         )
         return None
+    if _asks_for_nothing(scope, left, first, comparison, right):
+        return None
     second: Operand | None
     if isinstance(right, syntax.AccountField | syntax.UsageOf | syntax.AmountOfLine | syntax.Month):
         typed = _operand(scope, right, subject)
@@ -157,6 +159,31 @@ def _compare(
     if second is None:
         return None
     return conditions.Compare(first.operand, COMPARISONS[comparison], second, text)
+
+
+# What other languages call a value that is not there.
+_NOTHING = frozenset({"null", "none", "nil", "undefined", "missing", "unknown", "empty", "blank"})
+
+
+def _asks_for_nothing(
+    scope: Scope, left: syntax.Operand, first: Typed, comparison: syntax.Comparison, right: syntax.Operand
+) -> bool:
+    """Whether a condition asks for `null`, which would be a text like any other; a finding where it does."""
+    if not isinstance(right, syntax.Name) or right.text.lower() not in _NOTHING or right.text in first.schema.values:
+        return False
+    known = "is not known" if comparison is syntax.Comparison.IS else "is known"
+    fix = f"{scope.text(left)} {known}"
+    span = Span(left.span.file, left.span.start, right.span.end)
+    scope.report(
+        "RB2108",
+        f"`{right.text}` is a word like any other here: what an account does not have is not known",
+        right,
+        "no value",
+        f"write `{fix}`",
+        f'write it in quotes, if it is a value: `"{right.text}"`',
+        edits=(Edit(span, fix),),
+    )
+    return True
 
 
 def _dimension(schema: FieldSchema) -> object:

@@ -56,6 +56,9 @@ def resolve_effect(scope: Scope, node: syntax.Policy, plans: tuple[Plan, ...]) -
         case syntax.UnitsFree():
             return _units_free(scope, effect, plans)
         case syntax.AddMoney(money):
+            if isinstance(money, syntax.Money) and money.value < 0:
+                _takes(scope, money)
+                return None
             amount = resolve_money(scope, money)
             return None if amount is None else (AddMoney(amount), NO_TARGETS)
         case syntax.AddPercent():
@@ -116,6 +119,17 @@ def _adds(scope: Scope, node: syntax.Node) -> None:
     )
 
 
+def _takes(scope: Scope, node: syntax.Node) -> None:
+    scope.report(
+        "RB2404",
+        "a penalty below zero would take off from the bill",
+        node,
+        "below zero",
+        "leave the minus out",
+        "write a `discount` to take something off",
+    )
+
+
 def _units_free(scope: Scope, node: syntax.UnitsFree, plans: tuple[Plan, ...]) -> tuple[Effect, Targets] | None:
     meter = scope.look_up(scope.meters, node.meter, "meter")
     if meter is None:
@@ -154,6 +168,9 @@ def _no_part(scope: Scope, node: syntax.UnitsFree, charge: Charge, why: str) -> 
 
 
 def _add_percent(scope: Scope, node: syntax.AddPercent, plans: tuple[Plan, ...]) -> tuple[Effect, Targets] | None:
+    if node.percent.value < 0:
+        _takes(scope, node.percent)
+        return None
     base: MoneyOf | None = None
     targets: Targets | None = NO_TARGETS
     if isinstance(node.of, syntax.AccountField):
@@ -206,6 +223,9 @@ def _add_per_unit(scope: Scope, node: syntax.AddPerUnit, plans: tuple[Plan, ...]
     if rate is None or (node.bound is not None and bound is None):
         return None
     price, step, text = rate
+    if price < 0:
+        _takes(scope, node.rate)
+        return None
     effect = AddPerUnit(
         price=price,
         per=step or Fraction(1),

@@ -66,7 +66,9 @@ def _at(scope: Scope, node: syntax.AtPrice, priced: Priced) -> Price | None:
         return None
     per_unit, step, text = rate
     once_text = "" if node.once is None else f"{scope.text(node.once)} once"
-    return Price(node.span, per_unit, step, once, node.if_used, False, text, once_text)
+    money = node.rate.price
+    block = money.value / per_unit if isinstance(money, syntax.Money) and step is None and per_unit else step
+    return Price(node.span, per_unit, step, once, node.if_used, False, text, once_text, block or Fraction(1))
 
 
 def resolve_rate(scope: Scope, rate: syntax.Rate, priced: Priced) -> tuple[Fraction, Fraction | None, str] | None:

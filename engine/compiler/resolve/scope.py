@@ -34,6 +34,14 @@ _UNIT_WORDS = {
     **dict.fromkeys(("terabyte", "terabytes"), "TB"),
 }
 
+_NUMBER_WORDS = {
+    **dict.fromkeys(("k", "K", "thousand", "千"), "1,000"),
+    "万": "10,000",
+    **dict.fromkeys(("m", "M", "mio", "million", "百万"), "1,000,000"),
+    "亿": "100,000,000",
+    **dict.fromkeys(("bn", "billion"), "1,000,000,000"),
+}
+
 _DECLARE = {
     "attribute": "declare it in a block `account:`, as in `{name}: text`",
     "event": "declare it, as in `event {name}:` with its fields below",
@@ -223,6 +231,16 @@ class Scope:
                     name,
                     "no unit",
                     "write it in `day` or `h`, or use a fee, which has terms of months",
+                )
+                return None
+            if name.text in _NUMBER_WORDS:
+                self.report(
+                    "RB2004",
+                    f"`{name.text}` is no unit: numbers are written out",
+                    name,
+                    "a number word",
+                    f"write the number with its zeros: 1{name.text} is `{_NUMBER_WORDS[name.text]}`",
+                    f"for a unit of your own, declare it: `unit {name.text}`",
                 )
                 return None
             hints = [f"did you mean {' or '.join(f'`{item}`' for item in offered)}?"] if offered else []

@@ -14,7 +14,7 @@ from ...condition import Scalar, scalar
 from ...plan import Bound, Column, ColumnKind
 from ...schedule import Mode
 from ...usage import FieldKind, FieldSchema
-from ..model import Band, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows, Price, Row
+from ..model import Band, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows, Row
 from .prices import Priced, resolve_bands, resolve_price
 from .scope import Scope, because, citation, near_names
 from .values import field_value, quantity_in, type_words
@@ -263,9 +263,7 @@ def _with_amounts(scope: Scope, row: Row, amounts: Mapping[syntax.AmountColumnKi
 
 def _with_once(band: Band, amount: Fraction, text: str) -> Band:
     price = band.price
-    once = Price(
-        price.span, price.rate, price.step, price.once + amount, price.if_used, price.refused, price.text, text
-    )
+    once = replace(price, once=price.once + amount, once_text=text)
     return replace(band, price=once)
 
 

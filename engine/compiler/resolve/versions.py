@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
-from ....diagnostics import Label
+from ....diagnostics import Edit, Label, Span
 from ....grammar import syntax
 from .dates import begins_period, billing_of, is_dated_by_usage
 from .scope import Scope
@@ -40,8 +40,9 @@ def check_versions(scope: Scope, versions: list[Draft]) -> None:
                 f"two versions of `{name}` are in force at the same time",
                 later.node.name,
                 "begins while another is in force",
-                f"end the earlier one: `before {later.start}`" if later.start else "give each version its own dates",
+                *_ways_out(earlier, later),
                 labels=first,
+                edits=_ended(earlier, later),
             )
         elif earlier.end < later.start:
             scope.report(
@@ -80,6 +81,22 @@ def _keeps_billing(scope: Scope, earlier: Draft, later: Draft) -> bool:
         labels=(Label(earlier.node.name.span, "the version before it"), Label(later.node.name.span, "the new one")),
     )
     return False
+
+
+def _ways_out(earlier: Draft, later: Draft) -> tuple[str, ...]:
+    if later.start is None or later.start == earlier.start:
+        return "give each version its own dates", "give one of them another name, if it is another plan"
+    return (f"end the earlier one: `before {later.start}`",)
+
+
+def _ended(earlier: Draft, later: Draft) -> tuple[Edit, ...]:
+    """The earlier version's end written down, where it has none."""
+    if earlier.end is not None or later.start is None or later.start == earlier.start:
+        return ()
+    node = earlier.node
+    named = node.extends if isinstance(node, syntax.Contract) else node.label or node.name
+    last = node.dating.start or named
+    return (Edit(Span(last.span.file, last.span.end, last.span.end), f" before {later.start}"),)
 
 
 def _check_clock(scope: Scope, versions: list[Draft], later: Draft) -> None:
