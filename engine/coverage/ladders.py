@@ -29,7 +29,7 @@ from .targets import (
     UsageRefused,
 )
 from .touched import Walk
-from .usage import SIZES, given_to, meeting, with_needed
+from .usage import ROWS_TRIED, SIZES, given_to, meeting, with_needed
 from .words import charge_of
 
 
@@ -111,7 +111,21 @@ def adjusted(desk: Desk, item: Item, draft: Draft, walks: Sequence[Walk]) -> Ite
         wanted = (Fraction(bands[target.band - 1].upper or 0, scale) if target.band else Fraction(0)) + unit
     fresh = with_needed(desk, Draft(desk.plan.name, draft.frame))
     for base in meeting(desk, fresh, flat(charge.when)):
-        yield from given_to(desk, base, charge, walk.walked.row, wanted + _taken_off(desk, draft, walk))
+        for wide in _with_widths(desk, base, charge):
+            yield from given_to(desk, wide, charge, walk.walked.row, wanted + _taken_off(desk, draft, walk))
+
+
+def _with_widths(desk: Desk, draft: Draft, charge: Charge) -> Iterator[Draft]:
+    """The draft with usage of a meter that widths of the charge depend on: without it they come to nothing."""
+    meters = {
+        band.width_per.meter
+        for row in charge.rows[:ROWS_TRIED]
+        for band in row.schedule.bands
+        if band.width_per is not None and band.width_per.meter is not None
+    }
+    for meter in sorted(meters):
+        draft = next(desk.with_usage(draft, meter, SIZES[1]), draft)
+    yield draft
 
 
 def _taken_off(desk: Desk, draft: Draft, walk: Walk) -> Fraction:

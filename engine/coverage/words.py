@@ -210,7 +210,7 @@ def bound_text(program: Program, charge: Charge, row: int, band: int) -> str:
     """The end of a band with its unit; one that depends is named by its words."""
     schedule = charge.rows[max(row, 0)].schedule
     upper = schedule.bands[band].upper
-    if upper is None or any(item.width_per is not None for item in schedule.bands[: band + 1]):
+    if upper is None or any(item.width_per is not None or item.prorated for item in schedule.bands[: band + 1]):
         return f"the end of “{schedule.bands[band].head}”"
     return quantity_text(program, charge, Fraction(upper, schedule.quantity_scale))
 

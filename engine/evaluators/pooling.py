@@ -7,7 +7,7 @@ pays its share of what the whole costs at its row's prices. Who starts a band or
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ..derivation import Role, difference, given, product, total
@@ -85,7 +85,9 @@ def _difference(
     money = readings.situation.program.money.currency.code
     prices = []
     for quantity, words in ((before + size, "to date"), (before, "before this bill")):
-        parts = climbed(readings.situation, charge, row, schedule, [Climb(NOTHING, quantity)], note=words)
+        # What went before was priced, and heard, on its own bill.
+        situation = readings.situation if words == "to date" else replace(readings.situation, observer=None)
+        parts = climbed(situation, charge, row, schedule, [Climb(NOTHING, quantity)], note=words)
         label = f"price of {plain(quantity)} {charge.unit}".rstrip() + f" {words}"
         prices.append(total(Role.AMOUNT, parts.steps, label, money))
     step = difference(Role.AMOUNT, (prices[0], prices[1]), unit=money)

@@ -354,3 +354,34 @@ def test_no_word_of_an_example_that_shows_something_of_its_own() -> None:
 
 def test_the_warning_can_be_allowed() -> None:
     assert covered(BOUNDARY + '\nallow RB5004 because "they are for show"\n').findings == ()
+
+
+def test_usage_of_both_versions_of_a_plan_that_is_dated_by_usage() -> None:
+    text = """\
+plan payg from 2026-01-01 before 2026-03-15:
+  charge calls: at $1 per call
+
+plan payg from 2026-03-15:
+  dated by usage
+  charge calls: at $2 per call
+"""
+    before, after = "event 2026-03-14 10:00 use calls 1", "event 2026-03-15 10:00 use calls 1"
+    assert missed(text + example(before, after, "expect total $3.00")) == []
+    assert missed(text + example(before, "expect total $1.00")) == [
+        ": no example is rated on payg from 2026-03-15",
+    ]
+
+
+def test_positions_on_a_shared_ladder() -> None:
+    plan = """\
+plan payg from 2026-01-01:
+  charge calls by region graduated pooled in row order:
+    | region | first 10    | above       |
+    | us     | $1 per call | $2 per call |
+    | eu     | $1 per call | $2 per call |
+"""
+    # us takes the ladder to 10, exactly the bound; eu goes on from there to 11.
+    shared = example("usage calls 10, region us", "usage calls 1, region eu", "expect total $12.00")
+    found = missed(plan + shared)
+    assert "calls: just below and just above 10 call are never used for us" in found
+    assert "calls: just below and exactly 10 call are never used for eu" in found
