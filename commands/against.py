@@ -56,7 +56,7 @@ def compare_all(
     closed_before: date,
     max_bytes: int | None,
 ) -> Against:
-    """Compare each ruleset with its earlier version. Files of declarations are part of the rulesets that import them."""
+    """Compare each ruleset with its earlier version. Files of declarations are part of what imports them."""
     result = Against()
     now = {path: item for path, item in compiled if item.program is not None}
     seen: set[tuple[str, str]] = set()

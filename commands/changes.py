@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from ..diagnostics import Source, Span, display_width
 from ..engine.compiler.against import Change, Comparison, Effect, ExampleChange, Kind, UsageRange, Verdict
-from ..engine.compiler.against.wording import money_text, quantity_text, range_text, share_text
+from ..engine.compiler.against.wording import money_text, quantity_text, range_text, share_text, shortened
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SIGNS = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
 _SUBJECT_MAX = 46
+_TEXT_MAX = 60
 _CHANGES_MAX = 12
 _EFFECTS_MAX = 6
 _EXAMPLES_MAX = 20
@@ -68,17 +69,23 @@ def _row(change: Change) -> tuple[str, ...]:
         subject += f", {change.usage}"
     match change.kind:
         case Kind.CHANGED:
-            texts = f"{change.old or 'none'} → {change.new or 'none'}"
+            texts = f"{_short(change.old)} → {_short(change.new)}"
+            if _short(change.old) == _short(change.new):
+                texts = f"{change.old} → {change.new}"  # they differ where they would be cut
         case Kind.ADDED:
-            texts = change.new
+            texts = _short(change.new)
         case Kind.REMOVED:
-            texts = change.old
+            texts = _short(change.old)
         case _:
             assert_never(change.kind)
     share = "" if change.share is None else share_text(change.share)
     said = [change.note] if change.note else []
     said += [f"also in {', '.join(change.also)}"] if change.also else []
     return (f"{_SIGNS[change.kind]} {subject}", texts, change.difference, share, "; ".join(said))
+
+
+def _short(text: str) -> str:
+    return shortened(text, _TEXT_MAX) or "none"
 
 
 def _example(item: ExampleChange, money: MoneyUnit) -> tuple[str, ...]:
@@ -172,7 +179,7 @@ def _per(slope: Fraction, unit: str, quantity_money: MoneyUnit | None, money: Mo
     if quantity_money is not None:
         points = quantity_text(abs(slope) * 100, "")
         return f"{'-' if slope < 0 else '+'}{points}% of it"
-    return f"{money_text(slope, money, signed=True)} per {unit or 'unit'}"
+    return f"{money_text(slope, money, signed=True)} {f'per {unit}' if unit else 'each'}"
 
 
 # JSON

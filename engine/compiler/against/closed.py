@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ....diagnostics import Diagnostic, Label, Span
 from ...period import DateRange
-from ...plan import Include, PlanBound, Policy, Tax
+from ...plan import Policy, Tax
 from ..model import Plan
 from .meaning import meaning, same
 from .rules import span_of

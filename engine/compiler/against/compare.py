@@ -33,6 +33,10 @@ def compare(old: Compiled, new: Compiled, closed_before: date) -> Comparison | N
     changes = [*_whole_plans(before, after), *(change for item in plans for change in item.changes)]
     changes.extend(changes_of_rules(before, after))
     effects = list(_effects(plans))
+    if before.program.money.currency != after.program.money.currency:
+        # Amounts of two currencies have no difference.
+        effects = []
+        changes = [replace(change, difference="", share=None) for change in changes]
     examples = tuple(changed_examples(before, after))
     findings = [
         *check_slips(before, after, plans),

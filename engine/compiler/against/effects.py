@@ -142,7 +142,7 @@ def _blocks(charges: ChargePair, rows: RowPair) -> Iterator[str]:
     steps = {band.price.step for row in (rows.old, rows.new) for band in row.bands if band.price.step is not None}
     if steps:
         texts = [quantity_text(step, charges.new.unit_text) for step in sorted(steps)]
-        yield f"for whole blocks of {' and '.join(texts)}"
+        yield f"for whole blocks of {' and '.join(texts)}, in proportion between them"
 
 
 def charge_function(charge: Charge, row: Row | None, included: Fraction) -> PriceFunction | None:

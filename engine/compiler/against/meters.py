@@ -9,6 +9,7 @@ from ...plan import OfEach, OfMeter
 from ..model import Charge, Plan
 from .comparison import ExampleChange
 from .meaning import same
+from .rules import declared_text
 from .sides import Side
 from .wording import money_text
 
@@ -30,7 +31,7 @@ def check_meters(old: Side, new: Side, examples: Sequence[ExampleChange]) -> Ite
             "RB2704",
             f"meter `{name}` counts otherwise than before, under prices that stay: {listed}{more}",
             new.ruleset.meter_spans[name],
-            f"was `{before.text}`",
+            f"was `{declared_text(old, 'meter', name) or before.text}`",
             hints=(
                 "if it is another quantity, declare a meter of another name, and a version of the plan that prices it",
                 'if it is meant, keep it with `allow RB2704 because "…"` in the same change',
@@ -56,7 +57,7 @@ def _same_prices(plan: Plan, charge: Charge) -> bool:
     return any(
         other.name == charge.name
         and not isinstance(other.source, OfEach)
-        and same([row.bands for row in other.rows], [row.bands for row in charge.rows])
+        and same(tuple(row.bands for row in other.rows), tuple(row.bands for row in charge.rows))
         for other in plan.charges
     )
 

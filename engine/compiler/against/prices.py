@@ -92,7 +92,8 @@ def _stretches(charge: Charge, pair: RowPair, money: MoneyUnit) -> Iterator[Pric
         low = Fraction(0)
         for before, after in zip(pair.old.bands, pair.new.bands, strict=True):
             if not same(before.price, after.price):
-                usage = after.head if after.width_per is not None else _usage(charge, pair.new, low, after, money)
+                depends = any(band.width_per is not None for band in pair.new.bands)
+                usage = after.head if depends else _usage(charge, pair.new, low, after, money)
                 yield Priced(before.price, after.price, usage, low, after.upper, pair.where, pair.count, pair)
             low = after.upper if after.upper is not None else low
         return
@@ -206,7 +207,10 @@ def _of_blocks(old: Price, new: Price, charge: Charge, money: MoneyUnit) -> tupl
     """Prices for blocks of different sizes, compared for each unit."""
     before = old.rate if old.step is None else old.rate / old.step
     after = new.rate if new.step is None else new.rate / new.step
-    words = f"{money_text(after - before, money, signed=True)} per {charge.unit_text or 'unit'} in whole blocks"
+    if before == after:
+        return "other blocks, the same where they are whole", None
+    per = f"per {charge.unit_text}" if charge.unit_text else "each"
+    words = f"{money_text(after - before, money, signed=True)} {per} in whole blocks"
     return words, after / before - 1 if before > 0 else None
 
 
@@ -219,5 +223,5 @@ def _rate_difference(old: Price, new: Price, charge: Charge, money: MoneyUnit) -
     if not words or not old.rate:
         block, words = new_block, new_words
     if old.rate and new.rate and (block != new_block or words != new_words):
-        block, words = Fraction(1), f" per {charge.unit_text or 'unit'}"
+        block, words = Fraction(1), f" per {charge.unit_text}" if charge.unit_text else " each"
     return f"{money_text(gap * block, money, signed=True)}{words}"

@@ -41,7 +41,10 @@ class _Piece:
 
 
 def usage_ranges(old: PriceFunction, new: PriceFunction) -> tuple[UsageRange, ...]:
-    """The ranges from zero on, each with one verdict, in rising order; they cover every quantity once."""
+    """The ranges from zero on, each with one verdict, in rising order; they cover every quantity once.
+
+    That no usage costs what it did is left out where the least usage costs something else.
+    """
     found: list[UsageRange] = []
     for piece in _pieces(old, new):
         item = _range(piece)
@@ -50,7 +53,7 @@ def usage_ranges(old: PriceFunction, new: PriceFunction) -> tuple[UsageRange, ..
         else:
             found.append(item)
     if len(found) > 1 and found[0].high == 0 and found[0].verdict is Verdict.SAME:
-        return (replace(found[1], low_included=True), *found[2:])
+        return tuple(found[1:])
     return tuple(found)
 
 

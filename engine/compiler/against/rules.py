@@ -9,7 +9,7 @@ from typing import TypeVar
 from ....diagnostics import Span
 from ....grammar import syntax
 from ...derivation import Place
-from ...plan import Card, Meter, Policy, PolicyKind, Tax
+from ...plan import Card, Policy, PolicyKind, Tax
 from ..model import PolicyModel, Price, Ruleset, TaxModel
 from .comparison import Change, Kind
 from .meaning import meaning
@@ -29,8 +29,6 @@ def changes_of_rules(old: Side, new: Side) -> Iterator[Change]:
     money = new.program.money
     cards = old.ruleset.cards, new.ruleset.cards
     yield from changed_things(Things("card"), *cards, _placed(old), _placed(new), money)
-    meters = old.ruleset.meters, new.ruleset.meters
-    yield from changed_things(Things("meter"), *meters, _meter(old), _meter(new), money)
     costs = old.ruleset.costs, new.ruleset.costs
     yield from changed_things(Things("cost of"), *costs, _cost, _cost, money)
     yield from _declared(old, new)
@@ -38,10 +36,6 @@ def changes_of_rules(old: Side, new: Side) -> Iterator[Change]:
 
 def _placed(side: Side) -> Callable[[Card], Shown]:
     return lambda item: Shown(side.text(item.place), span_of(item.place))
-
-
-def _meter(side: Side) -> Callable[[Meter], Shown]:
-    return lambda item: Shown(item.text, side.ruleset.meter_spans.get(item.name))
 
 
 def _cost(price: Price) -> Shown:
@@ -76,7 +70,7 @@ def _header_change(what: str, old: Side, new: Side, before: str, after: str) -> 
 
 def _rounding(ruleset: Ruleset) -> str:
     money = ruleset.money
-    return f"to {money.text(1)} {money.currency.code} {ruleset.line_rounding.value}"
+    return f"to {money.text(1)} {ruleset.line_rounding.value}"
 
 
 def _total_rounding(ruleset: Ruleset) -> str:
@@ -205,6 +199,7 @@ def _combinations(old: Side, new: Side) -> Iterator[Change]:
 
 def _declared(old: Side, new: Side) -> Iterator[Change]:
     for what, olds, news in (
+        ("meter", old.ruleset.meters, new.ruleset.meters),
         ("window", old.ruleset.windows, new.ruleset.windows),
         ("event", old.ruleset.schema.events, new.ruleset.schema.events),
         ("attribute", old.ruleset.schema.attributes, new.ruleset.schema.attributes),
@@ -233,11 +228,21 @@ def _units(side: Side) -> dict[str, object]:
     return {name: unit for name, unit in side.ruleset.schema.units.units.items() if name in names}
 
 
+def declared_text(side: Side, what: str, name: str) -> str:
+    """The declaration of a meter, window, event or attribute as it is written, or nothing."""
+    shown = _texts(side, what).get(name)
+    return "" if shown is None else shown.text
+
+
 def _texts(side: Side, what: str) -> dict[str, Shown]:
     found: dict[str, Shown] = {}
     for node in side.declarations():
         match what, node:
-            case ("window", syntax.WindowDeclaration(name)) | ("unit", syntax.UnitDeclaration(name)):
+            case (
+                ("meter", syntax.Meter(name))
+                | ("window", syntax.WindowDeclaration(name))
+                | ("unit", syntax.UnitDeclaration(name))
+            ):
                 found[name.text] = Shown(side.text(node.span), name.span)
             case "event", syntax.EventDeclaration(event):
                 found[event.text] = Shown(side.text(node.span), event.span)

@@ -18,6 +18,8 @@ from ..model import Charge, Plan, Ruleset
 from .rows import Table
 from .wording import shortened
 
+_TEXT_MAX = 300
+
 
 @dataclass(frozen=True)
 class Version:
@@ -60,7 +62,7 @@ class Side:
 
     def text(self, place: Place | Span) -> str:
         """What stands at a place, on one line."""
-        return shortened(self.sources[place.file].text[place.start : place.end])
+        return shortened(self.sources[place.file].text[place.start : place.end], _TEXT_MAX)
 
     def cited(self, span: Span) -> str:
         """`old/prices.rates:12`."""

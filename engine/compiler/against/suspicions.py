@@ -9,11 +9,12 @@ from ....diagnostics import Diagnostic, Label, Span
 from ....money import MoneyUnit
 from ....records import Record
 from ...plan import Bound, Card, Fee, Include, OfEach, PlanBound, Policy, Tax
+from ..model import Plan
 from .comparison import Change, Kind
 from .effects import ChargePair, charge_function
 from .plans import PlanChanges, source_text
 from .prices import Priced, is_money
-from .sides import Side
+from .sides import Side, pair_versions
 from .slips import Slip, percent_slip_of, quantity_slip_of, slip_of
 from .things import amount_of
 from .wording import money_text, price_text, quantity_text, rate_words
@@ -37,7 +38,7 @@ class Suspect(Record):
 def check_slips(old: Side, new: Side, plans: Sequence[PlanChanges]) -> Iterator[Diagnostic]:
     """One finding for each charge (fee, policy, …) and kind of slip, however many of its prices it is in."""
     if old.program.money.currency != new.program.money.currency:
-        yield from _currency(old, new, plans)
+        yield from _currency(old, new)
         return
     grouped: dict[tuple[str, str], dict[Span, Suspect]] = {}
     for item in [*_in_plans(old, new, plans), *_in_rules(old, new)]:
@@ -167,9 +168,9 @@ def _amount_text(amount: tuple[Fraction, str], money: MoneyUnit) -> str:
             return quantity_text(amount[0], "")
 
 
-def _currency(old: Side, new: Side, plans: Sequence[PlanChanges]) -> Iterator[Diagnostic]:
+def _currency(old: Side, new: Side) -> Iterator[Diagnostic]:
     """Another currency under the same numbers; a real conversion changes the numbers too."""
-    kept, all_prices = _kept_numbers(plans)
+    kept, all_prices = _kept_numbers(old, new)
     if not all_prices or kept * 2 <= all_prices:
         return
     before, after = old.program.money.currency.code, new.program.money.currency.code
@@ -182,30 +183,34 @@ def _currency(old: Side, new: Side, plans: Sequence[PlanChanges]) -> Iterator[Di
             f"convert the prices, or go back to `currency {before}`",
             'if it is meant, keep it with `allow RB2705 because "…"` in the same change',
         ),
-        notes=(f"witness: what cost 100.00 {before} before costs 100.00 {after} now",),
+        notes=(f"witness: usage that cost 100.00 {before} before costs 100.00 {after} now",),
     )
 
 
-def _kept_numbers(plans: Sequence[PlanChanges]) -> tuple[int, int]:
+def _kept_numbers(old: Side, new: Side) -> tuple[int, int]:
+    """How many prices and fees that are on both sides have the same number, and how many there are."""
     kept = total = 0
-    for plan in plans:
-        olds = {charge.name: charge for charge in plan.pair.old.charges}
-        for charge in plan.pair.new.charges:
-            before = olds.get(charge.name)
-            if before is None or [len(row.bands) for row in before.rows] != [len(row.bands) for row in charge.rows]:
+    for name, versions in new.versions.items():
+        for pair in pair_versions(old.versions.get(name, ()), versions):
+            if pair.old is None or pair.new is None:
                 continue
-            for old_row, new_row in zip(before.rows, charge.rows, strict=True):
-                for old_band, new_band in zip(old_row.bands, new_row.bands, strict=True):
-                    if old_band.price.rate or old_band.price.once:
-                        numbers = (old_band.price.rate, old_band.price.once), (new_band.price.rate, new_band.price.once)
-                        total += 1
-                        kept += numbers[0] == numbers[1]
-        fees = {fee.name: fee.amount for fee in plan.pair.old.fees}
-        for fee in plan.pair.new.fees:
-            if fee.name in fees:
-                total += 1
-                kept += fees[fee.name] == fee.amount
+            before, after = _numbers(pair.old.model), _numbers(pair.new.model)
+            both = before.keys() & after.keys()
+            total += len(both)
+            kept += sum(before[key] == after[key] for key in both)
     return kept, total
+
+
+def _numbers(plan: Plan) -> dict[tuple[str, int, int], tuple[Fraction, Fraction]]:
+    found = {
+        (charge.name, row_index, band_index): (band.price.rate, band.price.once)
+        for charge in plan.charges
+        if not is_money(charge)
+        for row_index, row in enumerate(charge.rows)
+        for band_index, band in enumerate(row.bands)
+        if band.price.rate or band.price.once
+    }
+    return found | {(fee.name, -1, -1): (fee.amount, Fraction(0)) for fee in plan.fees}
 
 
 def check_removed(old: Side, new: Side, changes: Iterable[Change]) -> Iterator[Diagnostic]:

@@ -103,7 +103,7 @@ def _alike(old: Mapping[str, T], new: Mapping[str, T], gone: list[str], fresh: l
 
 def near_thing(name: str, names: list[str]) -> str:
     """The one of some names that is spelt much like a name, or nothing."""
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.75)), "")
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.6)), "")
 
 
 def _nameless(item: object) -> object:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import product
 
 from ....diagnostics import Diagnostic
 from ....money import decimal_text
@@ -21,6 +23,7 @@ from .rows import OTHER, RowPair, Table, pair_rows
 from .sides import Side, Version
 from .wording import ladder_text, money_text, quantity_text
 
+_ACCOUNTS_MAX = 12
 _QUANTITIES = (Fraction(1), Fraction(1_000), Fraction(1_000_000), Fraction(1_000_000_000))
 
 
@@ -28,14 +31,15 @@ def then_and_now(old: Side, new: Side, before: Version, after: Version | None, d
     """A bill of the period of a day, then and now, with the least usage that shows a difference."""
     period = billing_period(before.plan.billing, day, day)
     words = f"{period.start} to {period.end - timedelta(days=1)}"
-    for size in _QUANTITIES:
+    for size, given in product(_QUANTITIES, _accounts(old.program)):
         usage, said = _usage(old, before, after, period, size)
-        then = bill(old.program, before, usage, period)
+        said = ", ".join([said, *(f"account.{name} {value}" for name, value in given.items())])
+        then = bill(old.program, before, usage, period, given)
         if not isinstance(then, Statement):
-            break
+            continue
         if after is None:
             return f"a bill of {words} with {said} was {_total(then)}, and cannot be made now"
-        now = bill(new.program, after, usage, period)
+        now = bill(new.program, after, usage, period, given)
         if not isinstance(now, Statement):
             return f"a bill of {words} with {said} was {_total(then)}, and is refused with {now.code} now"
         if _total(then) != _total(now):
@@ -43,13 +47,25 @@ def then_and_now(old: Side, new: Side, before: Version, after: Version | None, d
     return f"bills of {words}: {_ladders(before, after)}"
 
 
+def _accounts(program: Program) -> list[dict[str, Value]]:
+    """Accounts to try: one with nothing but defaults, then one for each value of a `one of`."""
+    values: list[dict[str, Value]] = [
+        {name: value} for name, schema in program.schema.attributes.items() for value in schema.values
+    ]
+    return [{}, *values[:_ACCOUNTS_MAX]]
+
+
 def bill(
-    program: Program, version: Version, usage: tuple[MeteredQuantity, ...], period: DateRange
+    program: Program,
+    version: Version,
+    usage: tuple[MeteredQuantity, ...],
+    period: DateRange,
+    given: Mapping[str, Value],
 ) -> Statement | Diagnostic:
-    """The statement of an account without attributes of its own that is on a version for a whole period."""
+    """The statement of an account with some attributes that is on a version for a whole period."""
     attributes = {
         name: schema.default for name, schema in program.schema.attributes.items() if schema.default is not None
-    }
+    } | {name: value for name, value in given.items() if name in program.schema.attributes}
     start = max(period.start, version.plan.start or period.start)
     subscription = Subscription("witness", version.plan.name, start, attributes=attributes)
     return rate(program, subscription, AccountUsage((), usage), period)

@@ -9,14 +9,18 @@ from ....money import MoneyUnit, approximate_text, decimal_text, grouped, symbol
 from ...period import Billing
 from ..model import Band, Plan, Price
 
+_DECIMALS_MAX = 9
 _LEADING = re.compile(r"^[^\d-]*-?([\d,]*\.?\d+)(?:\s?[A-Z]{3}\b)?(.*)$", re.DOTALL)
 
 
 def money_text(value: Fraction, money: MoneyUnit, *, signed: bool = False) -> str:
-    """`$0.005`, with `+` before what is not negative where `signed`; six decimals of what does not terminate."""
+    """`$0.005`, with `+` before what is not negative where `signed`; six decimals of what has no short text."""
     code = money.currency.code
     digits = money.currency.minor_digits
-    text = grouped(decimal_text(abs(value), digits) or approximate_text(abs(value), max(digits, 6)))
+    text = decimal_text(abs(value), digits)
+    if text is None or len(text.partition(".")[2]) > _DECIMALS_MAX:
+        text = approximate_text(abs(value), max(digits, 6 if abs(value) >= Fraction(1, 1_000) else 12))
+    text = grouped(text)
     sign = "-" if value < 0 else "+" if signed else ""
     known = symbols(code)
     return f"{sign}{known[0]}{text}" if known else f"{sign}{text} {code}"
@@ -41,7 +45,7 @@ def share_text(share: Fraction) -> str:
 def price_text(price: Price) -> str:
     """A price as the ruleset says it: `$0.40 per 1,000 plus $5 once`."""
     text = price.text
-    if price.once_text and price.once_text != text:
+    if price.once_text and price.once_text not in text:
         text = f"{text} plus {price.once_text}"
     return f"{text} if used" if price.if_used else text
 
@@ -52,7 +56,7 @@ def rate_words(price: Price) -> tuple[Fraction, str]:
     if found is None or not price.rate or "%" in price.text:
         return Fraction(1), ""
     written = abs(Fraction(found[1].replace(",", "")))
-    return written / abs(price.rate), found[2].rstrip()
+    return written / abs(price.rate), found[2].partition(" plus ")[0].rstrip()
 
 
 def range_text(
