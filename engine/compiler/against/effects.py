@@ -135,6 +135,10 @@ def _charges_on(plan: Plan, meter: str) -> list[Charge]:
 def _conditions(old: Charge, new: Charge) -> Iterator[str]:
     if old.when or new.when:
         yield "where its conditions hold"
+    if old.pooling is not None or new.pooling is not None:
+        yield "for one combination alone"
+    if old.counted is not None or new.counted is not None:
+        yield "on the first bill of its year"
 
 
 def _blocks(charges: ChargePair, rows: RowPair) -> Iterator[str]:
@@ -150,7 +154,7 @@ def charge_function(charge: Charge, row: Row | None, included: Fraction) -> Pric
 
     None where widths depend on something that is not known here.
     """
-    if row is None or any(band.width_per is not None for band in row.bands):
+    if row is None or charge.prorated or any(band.width_per is not None or band.prorated for band in row.bands):
         return None
     function = shifted(of_schedule(schedule_of(charge.mode, row.bands)), included)
     if row.minimum is not None or row.cap is not None:

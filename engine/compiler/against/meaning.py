@@ -23,7 +23,7 @@ def meaning(value: object, without: frozenset[str] = frozenset()) -> object:
         case Targets():
             return (value.everything, tuple(sorted(value.names)))
         case Bound():
-            return value.amount
+            return (value.amount, value.prorated)
         case Record():
             left_out = _WORDS | without
             return (
@@ -39,5 +39,12 @@ def meaning(value: object, without: frozenset[str] = frozenset()) -> object:
 
 
 def same(old: object, new: object, without: frozenset[str] = frozenset()) -> bool:
-    """Whether two things mean the same."""
-    return old is new or meaning(old, without) == meaning(new, without)
+    """Whether two things mean the same; tables of many rows are left at the first difference."""
+    if old is new:
+        return True
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        return len(old) == len(new) and all(same(left, right, without) for left, right in zip(old, new, strict=True))
+    if type(old) is type(new) and isinstance(old, Record) and not isinstance(old, Targets | Bound):
+        left_out = _WORDS | without
+        return all(same(getattr(old, name), getattr(new, name), without) for name in old._names if name not in left_out)
+    return meaning(old, without) == meaning(new, without)

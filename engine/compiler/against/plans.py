@@ -22,6 +22,7 @@ from .things import Shown, Things, changed_things, with_difference
 from .wording import billing_text, dates_text, heading, ladder_text
 
 T = TypeVar("T")
+_OF_ROWS = frozenset({"rows", "columns", "declared", "may_lack", "first_match"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,28 @@ def changes_of_plan(old: Side, new: Side, versions: VersionPair) -> PlanChanges:
     changes = [*_of_version(versions, title), *_of_items(old, new, before, after, title)]
     prices: list[tuple[Priced, ChargePair]] = []
     for pair in charges.values():
-        changes.extend(_of_charge(pair, title, money))
+        own = list(_of_charge(pair, title, money))
         found = [(item, pair) for item in priced_stretches(pair.new, pair.rows, money)]
         prices.extend(found)
-        changes.extend(change_of(item, pair.new, title, money) for item, _ in found)
+        own.extend(change_of(item, pair.new, title, money) for item, _ in found)
+        if not own and _says_otherwise(pair):
+            # Nothing that means something else may pass unsaid, in words or not.
+            own.append(_as_written(old, new, pair, title))
+        changes.extend(own)
     return PlanChanges(title, versions, tuple(changes), tuple(prices), PlanPair(before, after, charges))
+
+
+def _says_otherwise(pair: ChargePair) -> bool:
+    """Whether the charges differ in something besides their rows, whose prices have been compared one by one."""
+    return not same(pair.old, pair.new, _OF_ROWS) or (
+        any(not same(item.old, item.new, frozenset({"keys"})) for item in pair.rows)
+    )
+
+
+def _as_written(old: Side, new: Side, pair: ChargePair, title: str) -> Change:
+    texts = old.text(pair.old.place), new.text(pair.new.place)
+    spans = pair.old.span, pair.new.span
+    return Change(Kind.CHANGED, "charge", pair.new.name, title, "", 0, "", *texts, "", None, *spans)
 
 
 def _charge_pairs(old: Version, new: Version) -> Mapping[str, ChargePair]:
@@ -178,6 +196,8 @@ def _of_charge(pair: ChargePair, title: str, money: MoneyUnit) -> Iterator[Chang
         yield change("mode", *ladders)
     if [(item.kind, item.name) for item in old.columns] != [(item.kind, item.name) for item in new.columns]:
         yield change("by", _columns(old), _columns(new))
+    if _ladder_words(old) != _ladder_words(new):
+        yield change("ladder", _ladder_words(old), _ladder_words(new))
     if not same(old.when, new.when):
         yield change("condition", conditions_text(old.when), conditions_text(new.when))
     if not same((old.free_events, old.free_quantity), (new.free_events, new.free_quantity)):
@@ -222,6 +242,12 @@ def _row_bounds(pair: ChargePair, title: str, money: MoneyUnit) -> Iterator[Chan
                 new_span=rows.new.span,
             )
             yield found if before is None or after is None else with_difference(found, before, after, money)
+
+
+def _ladder_words(charge: Charge) -> str:
+    """How a ladder is shared, how long it runs, and whether it is priced day by day."""
+    words = [item.value for item in (charge.pooling, charge.counted) if item is not None]
+    return ", ".join([*words, *(["prorated by day"] if charge.prorated else [])])
 
 
 def _per(charge: Charge) -> str:

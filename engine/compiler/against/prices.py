@@ -92,20 +92,25 @@ def _stretches(charge: Charge, pair: RowPair, money: MoneyUnit) -> Iterator[Pric
         low = Fraction(0)
         for before, after in zip(pair.old.bands, pair.new.bands, strict=True):
             if not same(before.price, after.price):
-                depends = any(band.width_per is not None for band in pair.new.bands)
+                depends = _depends(pair.new)
                 usage = after.head if depends else _usage(charge, pair.new, low, after, money)
                 yield Priced(before.price, after.price, usage, low, after.upper, pair.where, pair.count, pair)
             low = after.upper if after.upper is not None else low
         return
-    if any(band.width_per is not None for row in (pair.old, pair.new) for band in row.bands):
+    if _depends(pair.old) or _depends(pair.new):
         for before, after in zip(pair.old.bands, pair.new.bands, strict=False):
             yield Priced(before.price, after.price, after.head, Fraction(0), None, pair.where, pair.count, pair)
         return
     yield from _cut(charge, pair.old, pair.new, pair, money)
 
 
-def _shape(row: Row) -> tuple[tuple[Fraction | None, bool, DependsOn | None], ...]:
-    return tuple((band.upper, band.inclusive, band.width_per) for band in row.bands)
+def _depends(row: Row) -> bool:
+    """Whether the bounds of a row are known only for an account and a period."""
+    return any(band.width_per is not None or band.prorated for band in row.bands)
+
+
+def _shape(row: Row) -> tuple[tuple[Fraction | None, bool, DependsOn | None, bool], ...]:
+    return tuple((band.upper, band.inclusive, band.width_per, band.prorated) for band in row.bands)
 
 
 def _head(row: Row, band: Band) -> str:

@@ -103,7 +103,7 @@ def test_ranges_are_what_both_rulesets_bill(old: str, new: str) -> None:
     for effect in effects:
         for item in effect.ranges:
             marks |= {Fraction(int(end)) for end in (item.low, item.high) if end is not None}
-    for mark in {at for mark in marks for at in (mark - 1, mark, mark + 1) if at >= 0}:
+    for mark in {turn + step for turn in marks for step in (-1, 0, 1) if turn + step >= 0}:
         gap = cost(new, mark) - cost(old, mark)
         if not effects:
             assert gap == 0
