@@ -78,7 +78,7 @@ def _costs_same(old: Side, new: Side, before: Version, after: Version, days: Dat
 def _differing(old: Plan, new: Plan) -> list[Span]:
     """What of two versions does not mean the same, as places in the newer one."""
     found: list[Span] = []
-    if old.billing != new.billing:
+    if (old.billing, old.dated_by_usage) != (new.billing, new.dated_by_usage):
         found.append(new.span)
     olds = {charge.name: charge for charge in old.charges}
     for charge in new.charges:

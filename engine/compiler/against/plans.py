@@ -102,6 +102,9 @@ def _of_version(versions: VersionPair, title: str) -> Iterator[Change]:
     if before.billing != after.billing:
         old, new = billing_text(before.billing), billing_text(after.billing)
         yield Change(Kind.CHANGED, "billing", after.name, title, "", 0, "", old, new, "", None, *spans)
+    if before.dated_by_usage is not after.dated_by_usage:
+        old, new = (f"dated by {'usage' if plan.dated_by_usage else 'period'}" for plan in (before, after))
+        yield Change(Kind.CHANGED, "clock", after.name, title, "", 0, "", old, new, "", None, *spans)
     if before.labels != after.labels:
         old, new = before.labels.default, after.labels.default
         yield Change(Kind.CHANGED, "label", after.name, title, "", 0, "", old, new, "", None, *spans)
