@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,7 @@ from .files import compile_file, find_rulesets
 
 if TYPE_CHECKING:
     from ..engine.compiler.compile import Compiled
+    from .against import Against, Compared
 
 FORMATS = ("text", "json", "sarif", "github", "junit")
 
@@ -28,12 +30,31 @@ FORMATS = ("text", "json", "sarif", "github", "junit")
 )
 @click.option("--require-proof", is_flag=True, help="Exit with 3 when a promise is not decided.")
 @click.option("--max-size", type=click.IntRange(1), metavar="KIB", help="The largest file, in KiB (256 by default).")
-def check_command(paths: tuple[str, ...], form: str, fail_on: str, require_proof: bool, max_size: int | None) -> None:
+@click.option("--against", metavar="OLD", help="Compare with an earlier version: a file, a folder, or git:REVISION.")
+@click.option(
+    "--closed-before",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="With --against: bills of days before it have been made; the first of this month by default.",
+)
+def check_command(
+    paths: tuple[str, ...],
+    form: str,
+    fail_on: str,
+    require_proof: bool,
+    max_size: int | None,
+    against: str | None,
+    closed_before: datetime | None,
+) -> None:
     """Check rulesets: files, or every .rates file in folders.
 
     Finds mistakes of grammar, unknown names, units and currencies that do not fit, gaps and overlaps of bands and
     rows, policies that meet without a rule. Findings go to standard output.
+
+    With --against it also says what costs something else than in an earlier version, and what looks like a slip.
     """
+    if closed_before is not None and against is None:
+        raise click.UsageError("--closed-before says which periods are closed for --against OLD")
     found = find_rulesets(paths)
     findings: list[Diagnostic] = list(found.findings)
     sources: dict[str, Source] = {}
@@ -57,18 +78,48 @@ def check_command(paths: tuple[str, ...], form: str, fail_on: str, require_proof
             undecided += len(result.ruleset.promises)
             if form == "text" or require_proof:
                 _say_promises(result, err=form != "text")
+    compared: list[Compared] = []
+    if against is not None:
+        closed = date.today().replace(day=1) if closed_before is None else closed_before.date()  # noqa: DTZ011
+        comparison = _compare(compiled, paths, against, closed, max_size)
+        findings.extend(comparison.findings)
+        sources.update(comparison.sources)
+        unreadable = unreadable or comparison.unreadable
+        compared = comparison.compared
     findings = list(dict.fromkeys(findings))  # what several files import is reported once
     if form == "text":
         show_findings(findings, sources, err=False)
+        _say_changes(compared)
     else:
-        click.echo(_rendered(form, findings, sources, found.files, fail_on), nl=False)
+        changes = None if against is None else {"changes": [item.values() for item in compared]}
+        click.echo(_rendered(form, findings, sources, found.files, fail_on, changes), nl=False)
     errors, warnings = counted(findings)
     note(f"{number_of(len(found.files), 'file')}: {number_of(errors, 'error')}, {number_of(warnings, 'warning')}")
     sys.exit(_exit_code(findings, fail_on, unreadable=unreadable, undecided=require_proof and undecided > 0))
 
 
+def _compare(
+    compiled: Sequence[tuple[Path, Compiled]], paths: Sequence[str], against: str, closed: date, max_size: int | None
+) -> Against:
+    from .against import compare_all
+
+    return compare_all(
+        compiled, paths, against, closed_before=closed, max_bytes=None if max_size is None else max_size * 1024
+    )
+
+
+def _say_changes(compared: Sequence[Compared]) -> None:
+    for index, item in enumerate(compared):
+        click.echo(("\n" if index else "") + item.text(), nl=False)
+
+
 def _rendered(
-    form: str, findings: Sequence[Diagnostic], sources: Mapping[str, Source], files: Sequence[Path], fail_on: str
+    form: str,
+    findings: Sequence[Diagnostic],
+    sources: Mapping[str, Source],
+    files: Sequence[Path],
+    fail_on: str,
+    changes: Mapping[str, Any] | None,
 ) -> bytes:
     """The findings in a form for machines, which are UTF-8 whatever the terminal speaks."""
     match form:
@@ -89,7 +140,7 @@ def _rendered(
         case _:
             from ..diagnostics.json_text import render_json
 
-            text = render_json(findings, sources)
+            text = render_json(findings, sources, changes)
     return text.encode("utf-8")
 
 

@@ -125,6 +125,13 @@ CODES = _table(
     Code("RB2501", "warning that cannot be allowed"),
     Code("RB2502", "`allow` that allows nothing", warning=True),
     Code("RB2503", "example of a plan that is not in force"),
+    # RB27xx: against an earlier version
+    Code("RB2701", "price that looks like a slip", warning=True),
+    Code("RB2702", "changed price in a closed period"),
+    Code("RB2703", "plan that is gone", warning=True),
+    Code("RB2704", "meter that counts otherwise under the same price", warning=True),
+    Code("RB2705", "another currency under the same numbers", warning=True),
+    Code("RB2706", "earlier version with mistakes", warning=True),
     # RB29xx: not built yet
     Code("RB2901", "form that is not built yet"),
     # RB30xx: rows
@@ -197,4 +204,5 @@ CODES = _table(
     Code("RB9007", "file that cannot be written"),
     Code("RB9008", "no ruleset in the folder"),
     Code("RB9009", "several rulesets where one is wanted"),
+    Code("RB9010", "revision that cannot be read"),
 )

@@ -12,9 +12,15 @@ from .source import Source, Span
 SCHEMA = "ratebook.diagnostics/1"
 
 
-def render_json(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> str:
-    """All findings in the order given."""
-    document = {"schema": SCHEMA, "diagnostics": [_finding(each, sources) for each in diagnostics]}
+def render_json(
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source], further: Mapping[str, Any] | None = None
+) -> str:
+    """All findings in the order given; `further` holds what else the command has to say."""
+    document = {
+        "schema": SCHEMA,
+        "diagnostics": [_finding(each, sources) for each in diagnostics],
+        **(further or {}),
+    }
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -24,6 +24,7 @@ _CHAPTERS = {
     "RB23": "Dates and versions",
     "RB24": "Policies",
     "RB25": "Allowing warnings, and examples",
+    "RB27": "Against an earlier version",
     "RB29": "Not built yet",
     "RB30": "Rows of usage",
     "RB31": "Rows of accounts",
@@ -36,7 +37,10 @@ _CHAPTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is said of a code. `given` is the ruleset text above `bad` and `good`; empty texts are left out."""
+    """What is said of a code. `given` is the ruleset text above `bad` and `good`; empty texts are left out.
+
+    `earlier` is what stood in the place of both in the version that they are compared with, below `given` too.
+    """
 
     code: Code
     meaning: str
@@ -46,12 +50,14 @@ class Page:
     good: str = ""
     bad_row: str = ""
     good_row: str = ""
+    earlier: str = ""
 
     @property
     def examples(self) -> tuple[tuple[str, str], ...]:
         """Headings with the texts below them."""
         reported = "Warned of" if self.code.warning else "Reported"
         named = (
+            ("Before", self.earlier),
             (reported, self.bad),
             ("Accepted", self.good),
             (f"{reported} row", self.bad_row),
@@ -90,6 +96,7 @@ def _page(code: Code, written: Mapping[str, str], given: Mapping[str, str]) -> P
         _text(written.get("good", "")),
         written.get("bad_row", ""),
         written.get("good_row", ""),
+        _text(written.get("earlier", "")),
     )
 
 

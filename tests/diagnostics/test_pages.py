@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from ratebook.diagnostics import CODES, Source
 from ratebook.diagnostics.pages import Page, page, pages, pages_markdown
+from ratebook.engine.compiler.against import compare
 from ratebook.engine.compiler.compile import compile_ruleset
 from ratebook.engine.coverage.report import cover
 from ratebook.engine.examples import run_example
 
 ROOT = Path(__file__).parents[2]
 # What a text alone cannot show: sizes, hidden characters, encodings, files; and what nothing reports.
-WITHOUT_TEXT = {"RB1007", "RB1008", "RB1009", "RB1012", "RB1013", "RB1014", "RB2010"}
+WITHOUT_TEXT = {"RB2706", "RB1007", "RB1008", "RB1009", "RB1012", "RB1013", "RB1014", "RB2010"}
 WITHOUT_GOOD = {"RB2009", "RB2011", "RB2012", "RB2502"}  # the way out is to take something away
 PAGES = list(pages().values())
 
@@ -26,6 +28,11 @@ def codes_of(item: Page, text: str) -> set[str]:
         outcomes = [run_example(result.program, example) for example in result.ruleset.examples]
         found = cover(result, outcomes)
         codes |= {finding.code for finding in found.findings} if found is not None else set()
+    if item.earlier:
+        earlier = f"{item.given}\n{item.earlier}" if item.given else item.earlier
+        comparison = compare(compile_ruleset(Source("earlier.rates", earlier)), result, date(2026, 3, 1))
+        assert comparison is not None
+        codes |= {finding.code for finding in comparison.findings}
     return codes
 
 

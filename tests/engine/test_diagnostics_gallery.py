@@ -80,8 +80,9 @@ def test_every_rendered_text_has_its_case() -> None:
 
 
 def test_every_code_about_meaning_has_a_case() -> None:
+    """Those of a comparison (RB27) have theirs in `tests/cases/against`."""
     covered = {code for path in CASES for code, _ in EXPECTED.findall(path.read_text("utf-8"))}
-    assert {code for code in CODES if code.startswith("RB2")} - covered == set()
+    assert {code for code in CODES if code.startswith("RB2") and code[:4] != "RB27"} - covered == set()
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
