@@ -15,7 +15,7 @@ from itertools import product
 from math import prod
 
 from ...condition import Scalar, scalar
-from ...dispatch import Branch, Leaf, RangeCase, Tree, dispatch
+from ...dispatch import Branch, Leaf, RangeCase, Tree, dispatch, value_text
 from ...plan import Charge, ColumnKind, OfMeter, Plan, Program
 from ...usage import FieldKind, Value
 from .known import Unmodelled
@@ -84,6 +84,7 @@ def _combinations(
     times: list[str | None] = [*windows, ELSEWHERE] if timed else [None]
     if prod(map(len, candidates.values())) * len(times) > COMBINATIONS_MAX:
         raise Unmodelled(f"{meter} has more combinations of values than are compared")
+    others = {_ANOTHER, *(value_text(scalar(list(found)[-1])) for found in candidates.values() if _is_open(found))}
     seen = set()
     for values in product(*candidates.values()):
         fields = dict(zip(candidates, values, strict=True))
@@ -92,8 +93,14 @@ def _combinations(
             if rows is None or rows in seen:
                 continue
             seen.add(rows)
-            endless = any(_ANOTHER in key for *_, key in rows)
+            endless = any(text in others for *_, key in rows for text in key)
             yield UsageAxis(meter, tuple(fields.items()), time, rows, endless, may_be_absent=True)
+
+
+def _is_open(found: Mapping[Value, None]) -> bool:
+    """Whether the last of these values stands for any number of numbers."""
+    last = list(found)[-1]
+    return isinstance(last, Decimal) and last >= 1_000_003
 
 
 def _rows(

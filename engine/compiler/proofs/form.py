@@ -101,7 +101,8 @@ class Through:
 class Rising:
     """Something that is known only never to fall where the form does not, but for rounding by `noise`.
 
-    It lies between `lower` and `upper`; None is no bound. `rises` is False where not even that is known.
+    It lies between `lower` and `upper`; None is no bound. `rises` is False where not even that is known. `also` are
+    further axes that it depends on, in a way that is not known; the first word of `name` says why, to a reader.
     """
 
     of: Form
@@ -110,6 +111,7 @@ class Rising:
     upper: Form | None
     noise: Fraction = ZERO
     rises: bool = True
+    also: frozenset[int] = frozenset()
 
 
 Atom: TypeAlias = Along | Positive | Rounded | Kept | Through | Rising
@@ -131,7 +133,8 @@ class Arena:
         if number is None:
             number = self._known[key] = len(self.atoms)
             self.atoms.append(atom)
-            self.axes.append(frozenset({atom.axis}) if isinstance(atom, Along) else self.axes_of(atom.of))
+            own = frozenset({atom.axis}) if isinstance(atom, Along) else self.axes_of(atom.of)
+            self.axes.append(own | atom.also if isinstance(atom, Rising) else own)
         return Form(ZERO, {number: ONE})
 
     def axes_of(self, form: Form) -> frozenset[int]:
