@@ -117,6 +117,12 @@ CODES = _table(
     Code("RB2406", "policy that can never apply"),
     Code("RB2501", "warning that cannot be allowed"),
     Code("RB2502", "`allow` that allows nothing", warning=True),
+    # RB26xx: promises, and prices compared over all usage
+    Code("RB2601", "promise that does not hold"),
+    Code("RB2602", "contract that costs more than the list", warning=True),
+    Code("RB2603", "plan that another is never dearer than", warning=True),
+    Code("RB2604", "price below the declared cost", warning=True),
+    Code("RB2605", "rule at whose beginning the total falls", warning=True),
     # RB29xx: not built yet
     Code("RB2901", "form that is not built yet"),
     # RB30xx: rows

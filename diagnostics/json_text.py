@@ -7,14 +7,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .diagnostic import Diagnostic
+from .promised import Promised
 from .source import Source, Span
 
 SCHEMA = "ratebook.diagnostics/1"
 
 
-def render_json(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> str:
-    """All findings in the order given."""
-    document = {"schema": SCHEMA, "diagnostics": [_finding(each, sources) for each in diagnostics]}
+def render_json(
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source], promises: Iterable[Promised] = ()
+) -> str:
+    """All findings in the order given, and what became of promises."""
+    document = {
+        "schema": SCHEMA,
+        "diagnostics": [_finding(each, sources) for each in diagnostics],
+        "promises": [_promise(each, sources) for each in promises],
+    }
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -31,6 +38,17 @@ def _finding(finding: Diagnostic, sources: Mapping[str, Source]) -> dict[str, An
         "notes": list(finding.notes),
         "edits": [{**_place(edit.span, sources), "text": edit.text} for edit in finding.edits],
         "place": finding.place,
+    }
+
+
+def _promise(promise: Promised, sources: Mapping[str, Source]) -> dict[str, Any]:
+    return {
+        "promise": promise.text,
+        "outcome": promise.outcome,
+        **_place(promise.span, sources),
+        "reason": promise.reason,
+        "witness": promise.witness,
+        "rounding": promise.rounding,
     }
 
 

@@ -24,6 +24,7 @@ _CHAPTERS = {
     "RB23": "Dates and versions",
     "RB24": "Policies",
     "RB25": "Allowing warnings",
+    "RB26": "Promises and comparisons",
     "RB29": "Not built yet",
     "RB30": "Rows of usage",
     "RB31": "Rows of accounts",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from types import MappingProxyType
 from typing import TypeAlias
 
 from .curve import At
@@ -38,8 +37,8 @@ class Box:
     """
 
     ranges: tuple[Range, ...]
-    answers: Mapping[Question, bool] = MappingProxyType({})
-    signs: Mapping[int, bool] = MappingProxyType({})
+    answers: Mapping[Question, bool] = field(default_factory=dict)
+    signs: Mapping[int, bool] = field(default_factory=dict)
     given: tuple[Form, ...] = ()
 
     def narrowed(self, axis: int, low: At | None = None, high: At | None = None) -> Box | None:
@@ -51,6 +50,12 @@ class Box:
             return None
         ranges = list(self.ranges)
         ranges[axis] = Range(low, high)
+        return replace(self, ranges=tuple(ranges))
+
+    def at(self, axis: int, place: At) -> Box:
+        """The box at one place of an axis."""
+        ranges = list(self.ranges)
+        ranges[axis] = Range(place, place)
         return replace(self, ranges=tuple(ranges))
 
     def assuming(self, question: Question, answer: bool, given: Form | None) -> Box:

@@ -111,7 +111,7 @@ class Lines:
         if any(axis in self.view.scene.endless for axis in axes):
             raise Unmodelled(f"what is included is shared by any number of rows of {charge.name}")
         if renewed:
-            amount = self._renewed(charge, schedule, quantity, sum((item.quantity for item in includes), ZERO))
+            amount = self._renewed(charge, schedule, quantity, axes, sum((item.quantity for item in includes), ZERO))
         else:
             quantity = self._less_included(quantity, meter, [item.quantity for item in includes])
             amount = self._through(charge, quantity, schedule)
@@ -290,14 +290,19 @@ class Lines:
         upper = quantity.times(max(rates)).plus(once + block * len(rates)) if rises else None
         return self.view.scene.arena.form(Rising(on, (*name, depends.key), lower, upper, rises=rises, also=also))
 
-    def _renewed(self, charge: Charge, schedule: Schedule | Form, quantity: Form, included: Fraction) -> Form:
+    def _renewed(
+        self, charge: Charge, schedule: Schedule | Form, quantity: Form, axes: list[int], included: Fraction
+    ) -> Form:
         """A line whose included units reach back over several bills: what is left of them may be anything."""
         if isinstance(schedule, Form):
             raise Unmodelled(f"the widths of {charge.name} depend on usage or on a number of the account")
         rates, _ = _rates(schedule)
         rises = schedule.mode is Mode.GRADUATED and all(rate >= 0 for rate in rates) and _is_positive(charge)
-        upper = self.view.scene.arena.form(Through(quantity, curve_of(schedule)))
-        lower = self.view.scene.arena.form(Through(quantity, curve_of(schedule, included)))
+        edges = [curve_of(schedule), curve_of(schedule, included)]
+        if len(axes) == 1:
+            upper, lower = (self.view.along(axes[0], edge) for edge in edges)
+        else:
+            upper, lower = (self.view.scene.arena.form(Through(quantity, edge)) for edge in edges)
         name = (f"what is included with {charge.name} reaches back over several bills", schedule, included)
         return self.view.scene.arena.form(
             Rising(quantity, name, lower if rises else None, upper if rises else None, rises=rises)

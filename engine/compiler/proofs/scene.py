@@ -71,11 +71,15 @@ class Scene:
 
 
 class View:
-    """A scene through one box. `amounts` are the lines that are priced already, by name."""
+    """A scene through one box. `amounts` are the lines that are priced already, by name.
 
-    def __init__(self, scene: Scene, box: Box) -> None:
+    Axes that are `fixed` stand at one place, which may be a limit: what depends on them alone is a number.
+    """
+
+    def __init__(self, scene: Scene, box: Box, fixed: frozenset[int] = frozenset()) -> None:
         self.scene = scene
         self.box = box
+        self.fixed = fixed
         self.bounds = scene.bounds(box)
         self.amounts: dict[str, Form] = {}
         program = scene.world.program
@@ -85,10 +89,9 @@ class View:
     # Forms
 
     def along(self, axis: int, curve: Curve) -> Form:
-        """A curve over an axis, a number where the box leaves one place only."""
-        own = self.box.ranges[axis]
-        if own.is_point:
-            return Form(curve.value(own.low))
+        """A curve over an axis."""
+        if axis in self.fixed:
+            return Form(curve.value(self.box.ranges[axis].low))
         return self.scene.arena.form(Along(axis, curve))
 
     def quantity_on(self, axis: int) -> Form:
@@ -187,7 +190,7 @@ class View:
                     raise Unrated
                 return Form(found) if isinstance(found, Fraction) else found
             case UsageOf(meter):
-                return self.quantity(meter)
+                return self._usage(meter)
             case AmountOf(line):
                 return self.amounts.get(line, NOTHING)
             case Month():
@@ -196,6 +199,13 @@ class View:
                 raise Unrated
             case _:
                 assert_never(operand)
+
+    def _usage(self, meter: str) -> Form:
+        """The quantity of a meter as conditions ask for it: at a fixed place its side counts too."""
+        total = NOTHING
+        for axis in self.scene.by_meter[meter]:
+            total += self.scene.arena.form(Along(axis, IDENTITY))
+        return total
 
     def _compare(self, left: Form | Scalar, comparison: Comparison, right: Form | Scalar) -> bool:
         if not isinstance(left, Form) or not isinstance(right, Form):

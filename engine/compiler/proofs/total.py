@@ -28,7 +28,8 @@ from ...plan import (
     UnitsFree,
 )
 from ...schedule import Mode
-from .form import NOTHING, Form, Kept, Rising, Rounded
+from .curve import Curve, Piece, Stair
+from .form import NOTHING, Form, Kept, Rising, Through
 from .known import Unmodelled
 from .lines import Lines
 from .scene import Scene, View
@@ -78,6 +79,15 @@ class Rated:
         self.lines[name] = self.view.amounts[name] = amount
         self.groups.append(Group(frozenset({name}), amount, amount))
         self.total += amount
+
+    def left_of(self, names: frozenset[str]) -> Form:
+        """What lines have left after discounts and offers."""
+        self._policies(PolicyKind.DISCOUNT)
+        self._policies(PolicyKind.OFFER)
+        left = NOTHING
+        for group in self._touched(names & frozenset(self.lines)):
+            left += group.left
+        return left
 
     def finish(self) -> Form:
         """Everything after the lines, up to the total."""
@@ -287,7 +297,7 @@ class Rated:
         rises = group.uniform and policy.at_most is None and len(group.names) == 1
         for charge in charges:
             rises = rises and not charge.minimum and not charge.cap and self._rises_in_a_window(charge.name, share)
-        slack = 2 * self.unit * (len(self._axes_of(group)) + 1)
+        slack = self.unit * max(len(self._axes_of(group)), 1)
         name = (f"`{policy.name}` takes a share of time ({effect.during})", policy.effect, policy.at_most)
         lower = group.left.times(1 - share).plus(-slack)
         return self.scene.arena.form(Rising(group.left, name, lower, group.left.plus(slack), 2 * slack, rises))
@@ -384,7 +394,8 @@ class Rated:
             return past.times(rate)
         if past.is_constant:
             return Form(-(-past.constant // effect.per) * effect.price)
-        return self.scene.arena.form(Rounded(past, ZERO, effect.per)).times(rate)
+        stair = Piece(ZERO, ZERO, (Stair(effect.per, ZERO, effect.price),))
+        return self.scene.arena.form(Through(past, Curve((ZERO,), (ZERO,), (stair,))))
 
     def _past(self, quantity: Form, bound: NumberOf | None, *, above: bool) -> Form:
         """How much of a quantity lies past a mark, not below zero."""
