@@ -293,12 +293,61 @@ def _witness(
     scene: Scene, axis: int, base: Point, less: tuple[Fraction, Fraction], more: tuple[Fraction, Fraction]
 ) -> Witness:
     program, plan = scene.world.program, scene.world.plans[0].name
+    less, more = _nearer(scene, axis, base, less, more)
     texts = [usage_text(scene, axis, number) for number, _ in (less, more)]
     facts = facts_text(scene, base).removeprefix("no usage").removeprefix("; ")
     shown = f"{texts[0]}: {money_text(program, less[1])}; {texts[1]}: {money_text(program, more[1])}"
     where = f" ({facts})" if facts else ""
+    bills = [bill(scene, 0, base.with_number(axis, number)) for number, _ in (less, more)]
+    lines = [frozenset(line.id for line in item.lines) if item is not None else frozenset() for item in bills]
+    until = _until(scene, axis, base, less[1], more[0])
     return Witness(
-        facts, Bill(plan, texts[0], less[1]), Bill(plan, texts[1], more[1]), f"on {plan}, usage {shown}{where}"
+        facts,
+        Bill(plan, texts[0], less[1]),
+        Bill(plan, texts[1], more[1]),
+        f"on {plan}, usage {shown}{where}",
+        tuple(sorted(lines[0] ^ lines[1])),
+        None if until is None else usage_text(scene, axis, until),
     )
 
 
+def _nearer(
+    scene: Scene, axis: int, base: Point, less: tuple[Fraction, Fraction], more: tuple[Fraction, Fraction]
+) -> tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]:
+    """Two quantities one step apart between two bills that fall, where halving finds such."""
+    step = grain(scene, axis)
+    while more[0] - less[0] > step:
+        middle = less[0] + (more[0] - less[0]) / step // 2 * step
+        statement = bill(scene, 0, base.with_number(axis, middle))
+        if statement is None:
+            break
+        amount = statement.money.fraction(statement.total)
+        if amount > more[1]:
+            less = (middle, amount)
+        else:
+            more = (middle, amount)
+    return (less, more)
+
+
+def _until(scene: Scene, axis: int, base: Point, amount: Fraction, since: Fraction) -> Fraction | None:
+    """The last quantity from `since` on that costs less than an amount; None where none was found that costs as much."""
+
+    def costs_less(number: Fraction) -> bool:
+        statement = bill(scene, 0, base.with_number(axis, number))
+        return statement is None or statement.money.fraction(statement.total) < amount
+
+    step = grain(scene, axis)
+    low, high = since, max(2 * since, step)
+    for _ in range(40):
+        if not costs_less(high):
+            break
+        low, high = high, 2 * high
+    else:
+        return None
+    while high - low > step:
+        middle = low + (high - low) / step // 2 * step
+        if costs_less(middle):
+            low = middle
+        else:
+            high = middle
+    return low

@@ -32,6 +32,10 @@ class Witness(Record):
     bill: Bill
     against: Bill
     text: str
+    turned: tuple[str, ...] = ()
+    """For two bills of one plan: the lines that stand on one of them only."""
+    until: str | None = None
+    """For two bills of one plan: up to which usage the second bill stays below the first, where it rises again."""
 
 
 class Outcome(Record):
