@@ -110,7 +110,9 @@ def _policies(draw: st.DrawFn, *, rising: bool) -> list[str]:
     for number in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["discount", "discount", "offer", "penalty"]))
         if kind == "penalty":
-            effect = draw(st.sampled_from(["$3", "5% of total", "$0.10 per 1 of a above 15", "$0.25 per 1 of b above 5"]))
+            effect = draw(
+                st.sampled_from(["$3", "5% of total", "$0.10 per 1 of a above 15", "$0.25 per 1 of b above 5"])
+            )
         else:
             effect = draw(st.sampled_from(["10% off ", "25% off ", "33.3% off ", "$7 off "])) + draw(targets)
             if draw(st.integers(0, 4)) == 0:

@@ -78,7 +78,9 @@ def _combinations(
                 found = candidates.setdefault(column.name, {})
                 found.update(dict.fromkeys(_values(charge.tree, index, column.values, kind)))
             elif column.kind is ColumnKind.TIME:
-                windows.update(dict.fromkeys(name for branch in _at(charge.tree, index) for name, _ in branch.windows))
+                windows.update(
+                    dict.fromkeys(name for branch in branches_at(charge.tree, index) for name, _ in branch.windows)
+                )
     if timed > 1 and len({tuple(sorted(windows)) for _ in tables}) > 1:
         raise Unmodelled(f"several tables price {meter} by time")
     times: list[str | None] = [*windows, ELSEWHERE] if timed else [None]
@@ -127,7 +129,8 @@ def _kind(program: Program, meter: str, name: str) -> FieldKind:
     return next(item.kind for item in event.fields if item.name == name)
 
 
-def _at(tree: Tree, column: int) -> Iterator[Branch]:
+def branches_at(tree: Tree, column: int) -> Iterator[Branch]:
+    """Every choice at one column of a table."""
     if isinstance(tree, Leaf):
         return
     if tree.column == column:
@@ -138,9 +141,9 @@ def _at(tree: Tree, column: int) -> Iterator[Branch]:
         *tree.prefixes.values(),
         *(below for _, below in tree.windows),
     ):
-        yield from _at(below, column)
+        yield from branches_at(below, column)
     if tree.otherwise is not None:
-        yield from _at(tree.otherwise, column)
+        yield from branches_at(tree.otherwise, column)
 
 
 def _values(tree: Tree, column: int, declared: Sequence[str], kind: FieldKind) -> Iterator[Value]:
@@ -152,9 +155,9 @@ def _values(tree: Tree, column: int, declared: Sequence[str], kind: FieldKind) -
         yield from declared
         return
     numbers = []
-    for branch in _at(tree, column):
+    for branch in branches_at(tree, column):
         for value in branch.values:
-            yield _value(value)
+            yield value_of(value)
             numbers.append(value)
         yield from branch.prefixes
         for case in branch.ranges:
@@ -164,10 +167,11 @@ def _values(tree: Tree, column: int, declared: Sequence[str], kind: FieldKind) -
     if kind is FieldKind.TEXT:
         yield _ANOTHER
     elif kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        yield _value(max([item for item in numbers if isinstance(item, Fraction)], default=Fraction(0)) + 1_000_003)
+        yield value_of(max([item for item in numbers if isinstance(item, Fraction)], default=Fraction(0)) + 1_000_003)
 
 
-def _value(value: Scalar) -> Value:
+def value_of(value: Scalar) -> Value:
+    """A value of a cell as usage and accounts hold it."""
     if isinstance(value, Fraction):
         return Decimal(value.numerator) / Decimal(value.denominator)
     return value
@@ -183,9 +187,9 @@ def inside_of(case: RangeCase) -> Value:
         assert isinstance(high, date)
         return high - timedelta(days=1)
     if low is not None and case.low_included:
-        return _value(low)
+        return value_of(low)
     if high is not None and case.high_included:
-        return _value(high)
+        return value_of(high)
     if low is None:
-        return _value(Fraction(0) if high is None else high - 1)
-    return _value(low + 1 if high is None else (low + high) / 2)
+        return value_of(Fraction(0) if high is None else high - 1)
+    return value_of(low + 1 if high is None else (low + high) / 2)

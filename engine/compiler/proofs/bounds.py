@@ -185,9 +185,7 @@ class Bounds:
         bound.loose.append((factor * steep * -low, number))
         return of.plus(-low).times(factor * steep)
 
-    def _through(
-        self, of: Form, curve: Curve, factor: Fraction, bound: Upper, axes: frozenset[int]
-    ) -> Form | None:
+    def _through(self, of: Form, curve: Curve, factor: Fraction, bound: Upper, axes: frozenset[int]) -> Form | None:
         low, high = self.range(of)
         begin = At(max(low or ZERO, ZERO))
         end = None if high is None else At(max(high, ZERO))

@@ -12,14 +12,14 @@ from itertools import combinations
 
 from ....diagnostics import Diagnostic, Label
 from ...condition import AmountOf, UsageOf, operands
-from ...plan import OfAttribute, OfEach, OfMeter, PercentOff, Plan, PolicyKind, Program
+from ...plan import Fee, OfAttribute, OfEach, OfMeter, PercentOff, Plan, Policy, PolicyKind, Program, Tax
 from ..lower import policies_of
-from ..model import Ruleset
 from ..model import Plan as PlanModel
+from ..model import Ruleset
 from ..satisfy import witness as facts_for
 from .dearer import never_costs_more
-from .more import more_never_costs_less
-from .outcome import Outcome, Verdict
+from .more import fall_at_a_threshold
+from .outcome import Verdict, Witness
 from .promises import money, span_of
 from .worlds import conditions_of
 
@@ -222,16 +222,17 @@ def _deepest(ruleset: Ruleset, plan: PlanModel, line: str) -> tuple[Fraction, li
 
 def _falls(program: Program, ruleset: Ruleset, refuted: frozenset[str]) -> Iterator[Diagnostic]:
     """Rules that begin at a threshold of usage or of an amount, and make the whole total fall there."""
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for model in ruleset.plans:
         plan = _version(program, model)
         for meter in _watched(plan):
-            if meter in refuted:
+            # A contract falls where the plan that it extends does: that is one cause.
+            if meter in refuted or any((name, meter) in seen for name in model.lineage):
                 continue
-            found = more_never_costs_less(program, plan, meter)
-            finding = None if found.witness is None else _fall(program, plan, meter, found)
-            if finding is not None and finding.here not in seen:
-                seen.add(finding.here)
+            found = fall_at_a_threshold(program, plan, meter)
+            finding = None if found is None else _fall(plan, meter, found)
+            if finding is not None:
+                seen.add((plan.name, meter))
                 yield finding
 
 
@@ -250,15 +251,14 @@ def _watched(plan: Plan) -> list[str]:
                                             for charge in plan.charges)]  # fmt: skip
 
 
-def _fall(program: Program, plan: Plan, meter: str, found: Outcome) -> Diagnostic | None:
+def _fall(plan: Plan, meter: str, witness: Witness) -> Diagnostic | None:
     """The warning where a rule begins between the two bills of a witness, or ends there."""
-    witness = found.witness
-    assert witness is not None
     changed = [name for name in witness.turned if name not in {charge.name for charge in plan.charges}]
-    rule = next((rule for rule in (*plan.policies, *plan.taxes, *plan.fees) if rule.name in changed), None)
+    rules: list[Policy | Tax | Fee] = [*plan.policies, *plan.taxes, *plan.fees]
+    rule = next((rule for rule in rules if rule.name in changed), None)
     if rule is None:
         return None
-    until = "" if witness.until is None else f"; up to {witness.until} more costs less"
+    until = "" if witness.until is None else f"; up to {witness.until} it stays cheaper than before"
     return Diagnostic(
         "RB2605",
         f"where `{rule.name}` begins to apply, using more of {meter} costs less",
@@ -270,5 +270,3 @@ def _fall(program: Program, plan: Plan, meter: str, found: Outcome) -> Diagnosti
         ),
         notes=(f"witness: {witness.text}{until}",),
     )
-
-

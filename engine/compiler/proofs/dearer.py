@@ -102,7 +102,9 @@ class _Tries:
         first, second = bill(self.scene, 0, point), bill(self.scene, 1, point)
         if first is None or second is None or first.total <= second.total:
             return False
-        self.witness = witness_of(self.scene, point, first.money.fraction(first.total), second.money.fraction(second.total))
+        self.witness = witness_of(
+            self.scene, point, first.money.fraction(first.total), second.money.fraction(second.total)
+        )
         return True
 
     def at_points(self) -> Witness | None:
@@ -119,7 +121,9 @@ class _Tries:
             own = points_of(self.scene, axis)
             for number in [*own, *(number + 1 for number in own), max([*own, Fraction(100)]) * 10]:
                 yield Point(((axis, number),))
-        far = tuple((axis, max([*points_of(self.scene, axis), Fraction(100)]) * 10) for axis in range(len(self.scene.axes)))
+        far = tuple(
+            (axis, max([*points_of(self.scene, axis), Fraction(100)]) * 10) for axis in range(len(self.scene.axes))
+        )
         yield Point(far)
 
 

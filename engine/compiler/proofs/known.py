@@ -58,7 +58,7 @@ _KNOWN: Mapping[type, str] = MappingProxyType(
 
 
 @cache
-def _news(kind: type) -> tuple[tuple[str, Any], ...]:
+def _news(kind: Any) -> tuple[tuple[str, Any], ...]:
     """The fields of a part of a plan that are not known here, with what each is where nothing was said."""
     known = set(_KNOWN[kind].split())
     found = []
@@ -74,7 +74,8 @@ def must_know(*parts: object) -> None:
     for part in parts:
         if type(part) not in _KNOWN:
             raise Unmodelled(f"{type(part).__name__} is not followed by the checker yet")
-        for name, default in _news(type(part)):
+        kind: Any = type(part)
+        for name, default in _news(kind):
             if getattr(part, name) != default:
                 raise Unmodelled(f"`{name.replace('_', ' ')}` is not followed by the checker yet")
 

@@ -150,7 +150,10 @@ class Lines:
                 continue
             bent = bounded(curve, bound.amount, floor=floor)
             if bent is None:
-                if self.view.box.ranges[axis].low < START and self.view.box.ranges[axis].high != self.view.box.ranges[axis].low:
+                if (
+                    self.view.box.ranges[axis].low < START
+                    and self.view.box.ranges[axis].high != self.view.box.ranges[axis].low
+                ):
                     raise Fork(split_at(self.view.box, axis, START), axis=axis, at=START)
                 if self.view.box.ranges[axis].low < START:
                     return Form(curve.absent)

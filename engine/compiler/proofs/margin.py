@@ -129,9 +129,7 @@ class _Margin:
         program, plan = self.scene.world.program, self.scene.world.plans[0].name
         facts = facts_text(self.scene, point)
         reached = f"a margin of {number_text((revenue - cost) / revenue * 100)}%" if revenue > 0 else "nothing"
-        text = (
-            f"on {plan}, {facts}: brings in {money_text(program, revenue)} and costs {money_text(program, cost)}, {reached}"
-        )
+        text = f"on {plan}, {facts}: brings in {money_text(program, revenue)} and costs {money_text(program, cost)}, {reached}"
         self.witness = Witness(facts, Bill(plan, facts, revenue), Bill(plan, "cost", cost), text)
         return True
 
@@ -145,4 +143,3 @@ def revenue_of(statement: Statement, names: frozenset[str]) -> Fraction:
         if line.kind in taking:
             amount += sum(part for index, part in line.taken if index in own)
     return statement.money.fraction(amount)
-

@@ -15,7 +15,7 @@ from .form import Along, Form
 from .known import Unmodelled, Unrated, must_know_plan
 from .meters import meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
-from .rising import Falls, Rises, rises
+from .rising import Rises, rises
 from .scene import Scene, View
 from .search import Open, Problem, settle
 from .total import total_of
@@ -25,6 +25,7 @@ from .worlds import worlds_of
 ZERO = Fraction(0)
 _LEAVES_MAX = 400
 _LADDER_MAX = 60
+_WORLDS_LOOKED_AT = 12
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class _Along:
     questions: dict[Question, Form] = field(default_factory=dict)
     places: list[dict[int, At | None]] = field(default_factory=list)
     """Where something may fall."""
+    points: bool = True
+    """Whether the points of prices are tried too, not only thresholds."""
 
 
 def more_never_costs_less(program: Program, plan: Plan, meter: str) -> Outcome:
@@ -60,6 +63,25 @@ def more_never_costs_less(program: Program, plan: Plan, meter: str) -> Outcome:
     if why:
         return Outcome(Verdict.NOT_DECIDED, "", reason=why)
     return Outcome(Verdict.PROVED, "no price, bound or policy falls where more is used", slack=slack)
+
+
+def fall_at_a_threshold(program: Program, plan: Plan, meter: str) -> Witness | None:
+    """Two bills between which a threshold lies at which the total falls. Only the thresholds are looked at."""
+    try:
+        must_know_plan(program, plan)
+        for world in worlds_of(program, [plan])[:_WORLDS_LOOKED_AT]:
+            scene = Scene(world, meters_of([plan], meter))
+            for axis in scene.by_meter[meter]:
+                found = _Along()
+                for _ in _leaves(scene, axis, scene.whole(), found):
+                    pass
+                found.points = False
+                refuted = _refuted(scene, axis, found) if found.marks or found.questions else None
+                if refuted is not None:
+                    return refuted
+    except Unmodelled:
+        return None
+    return None
 
 
 def _along(scene: Scene, axis: int) -> _Along:
@@ -192,9 +214,13 @@ def _is_smooth(scene: Scene, number: int, axis: int) -> bool:
         return not hasattr(atom, "also")
     if any(piece.stairs for piece in curve.pieces) or curve.absent != curve.values[0]:
         return False
-    return all(
-        curve.value(At(point, -1)) == curve.value(At(point)) == curve.value(At(point, 1)) for point in curve.points[1:]
-    ) and curve.value(At(ZERO, 1)) == curve.values[0]
+    return (
+        all(
+            curve.value(At(point, -1)) == curve.value(At(point)) == curve.value(At(point, 1))
+            for point in curve.points[1:]
+        )
+        and curve.value(At(ZERO, 1)) == curve.values[0]
+    )
 
 
 def _problem(scene: Scene, difference: object) -> Problem:
@@ -234,17 +260,20 @@ def _amounts_turn(scene: Scene, axis: int, found: _Along) -> Iterator[Point]:
 
 def _on_ladder(scene: Scene, axis: int, base: Point, found: _Along) -> Witness | None:
     step = grain(scene, axis)
-    numbers = set(points_of(scene, axis)) | {mark.number for mark in found.marks}
+    numbers = (set(points_of(scene, axis)) if found.points else set()) | {mark.number for mark in found.marks}
     numbers |= {at.number for places in found.places if (at := places.get(axis)) is not None}
     numbers |= set(_crossings(scene, axis, base, found))
     ladder: set[Fraction] = set()
     for number in numbers:
         whole = number // step * step
         ladder.update(whole + step * times for times in (-1, 0, 1, 2) if whole + step * times >= 0)
-    last = max(ladder, default=step)
-    ladder.update((last * 2, last * 10))
+    if found.points:
+        last = max(ladder, default=step)
+        ladder.update((last * 2, last * 10))
     previous: tuple[Fraction, Fraction] | None = None
     for number in sorted(ladder)[:_LADDER_MAX]:
+        if previous is not None and not found.points and number - previous[0] > step:
+            previous = None
         statement = bill(scene, 0, base.with_number(axis, number))
         if statement is None:
             previous = None

@@ -156,7 +156,10 @@ def _ways_out(promise: Promise) -> tuple[str, ...]:
                 "take the promise away, if the fall is meant",
             )
         case NeverCostsMore(cheaper):
-            return (f"change a price, fee or bound of {cheaper} for such usage", "take the promise away, if this is meant")
+            return (
+                f"change a price, fee or bound of {cheaper} for such usage",
+                "take the promise away, if this is meant",
+            )
         case MarginAtLeast(meter):
             return (
                 "raise the price of that band or row",

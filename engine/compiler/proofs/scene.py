@@ -132,7 +132,9 @@ class View:
         return (
             (form.constant / self.unit).denominator == 1
             and all(factor.denominator == 1 for factor in form.terms.values())
-            and all(isinstance(atom, Rounded) and (atom.high - atom.low) in (self.unit, 2 * self.unit) for atom in atoms)
+            and all(
+                isinstance(atom, Rounded) and (atom.high - atom.low) in (self.unit, 2 * self.unit) for atom in atoms
+            )
         )
 
     def noise(self, form: Form, unit: Fraction, mode: Rounding) -> tuple[Fraction, Fraction]:
@@ -249,7 +251,9 @@ class View:
         question = ("gap", beyond, *gap.key)
         if question in self.box.answers:
             return self.box.answers[question]
-        fork = Fork((self.box.assuming(question, True, gap), self.box.assuming(question, False, gap.times(-Fraction(1)))))
+        fork = Fork(
+            (self.box.assuming(question, True, gap), self.box.assuming(question, False, gap.times(-Fraction(1))))
+        )
         fork.question, fork.form = question, gap
         raise fork
 
@@ -257,7 +261,7 @@ class View:
         """The axis, the number and whether more makes the gap greater, where one plain quantity decides it."""
         if len(gap.terms) != 1:
             return None
-        (number, factor), = gap.terms.items()
+        ((number, factor),) = gap.terms.items()
         atom = self.scene.arena.atoms[number]
         if not isinstance(atom, Along) or atom.curve is not IDENTITY or atom.axis in self.scene.endless:
             return None
@@ -267,9 +271,7 @@ class View:
         """`quantity ≥ mark` or `> mark` where the gap rises with it, `≤` or `<` where it falls."""
         edge = At(mark, 1 if beyond == rising else 0)
         own = self.box.ranges[axis]
-        if mark < 0 or (mark == 0 and edge.side == 0):
-            above = True
-        elif own.low >= edge:
+        if mark < 0 or (mark == 0 and edge.side == 0) or own.low >= edge:
             above = True
         elif own.high is not None and own.high < edge:
             above = False

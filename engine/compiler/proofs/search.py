@@ -50,7 +50,9 @@ class Problem:
     boxes_max: int = BOXES_MAX
 
 
-def settle(problem: Problem, whole: Box, try_places: Callable[[Box, dict[int, At | None]], bool] = lambda *_: False) -> Settled | Open:
+def settle(
+    problem: Problem, whole: Box, try_places: Callable[[Box, dict[int, At | None]], bool] = lambda *_: False
+) -> Settled | Open:
     """Whether a difference is nowhere above zero. `try_places` is asked whether a place refutes it, and ends the search."""
     waiting = [whole]
     slack = ZERO
@@ -96,7 +98,9 @@ def never_above(bounds: Bounds, form: Form, unit: Fraction, depth: int = 4) -> b
             if against != -factor:
                 continue
             if _is_never_above(bounds, number, other, unit, depth):
-                rest = Form(form.constant, {atom: own for atom, own in form.terms.items() if atom not in (number, other)})
+                rest = Form(
+                    form.constant, {atom: own for atom, own in form.terms.items() if atom not in (number, other)}
+                )
                 return never_above(bounds, rest, unit, depth)
     return False
 

@@ -33,6 +33,7 @@ from .form import NOTHING, Form, Kept, Rising, Through
 from .known import Unmodelled
 from .lines import Lines
 from .scene import Scene, View
+from .worlds import dated_rules
 
 ZERO = Fraction(0)
 ONE = Fraction(1)
@@ -115,7 +116,9 @@ class Rated:
         touched = [group for group in self.groups if group.names & names]
         for group in touched:
             if not group.names <= names:
-                raise Unmodelled(f"a rule takes one amount off {_list(group.names)}, and another is about a part of them")
+                raise Unmodelled(
+                    f"a rule takes one amount off {_list(group.names)}, and another is about a part of them"
+                )
         return touched
 
     def _merged(self, groups: list[Group]) -> Group:
@@ -273,8 +276,7 @@ class Rated:
     def _is_divided(self, names: frozenset[str]) -> bool:
         """Whether another rule of the plan is about a part of these lines."""
         others = [
-            self._names(rule.targets.names, everything=rule.targets.everything)
-            for rule in (*self.plan.policies, *self.plan.taxes)
+            self._names(rule.targets.names, everything=rule.targets.everything) for rule in dated_rules([self.plan])
         ]
         others += [frozenset(bound.lines) for bound in self.plan.bounds if bound.lines]
         return any(names & other and not names <= other for other in others)
@@ -382,7 +384,10 @@ class Rated:
 
     def _per_unit(self, policy: Policy, effect: AddPerUnit) -> Form:
         if effect.meter is not None:
-            if self.scene.world.program.meters[effect.meter].rounding is not None and len(self.scene.by_meter[effect.meter]) > 1:
+            if (
+                self.scene.world.program.meters[effect.meter].rounding is not None
+                and len(self.scene.by_meter[effect.meter]) > 1
+            ):
                 raise Unmodelled(f"{effect.meter} is rounded for each of its rows")
             quantity = self.view.quantity(effect.meter)
         else:
@@ -401,7 +406,11 @@ class Rated:
         """How much of a quantity lies past a mark, not below zero."""
         if bound is None:
             return self.scene.arena.positive(quantity)
-        mark = Form(bound.number) if bound.number is not None else self.view.number(bound.attribute or "").times(bound.factor)
+        mark = (
+            Form(bound.number)
+            if bound.number is not None
+            else self.view.number(bound.attribute or "").times(bound.factor)
+        )
         return self.scene.arena.positive(quantity - mark if above else mark - quantity)
 
     def _money(self, money: MoneyOf) -> Form:
@@ -455,5 +464,3 @@ def total_of(scene: Scene, number: int, view: View) -> Form:
 def _list(names: frozenset[str]) -> str:
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (" and others" if len(ordered) > 3 else "")
-
-

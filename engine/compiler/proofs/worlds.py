@@ -33,10 +33,10 @@ from ...dispatch import Branch
 from ...evaluators.fees import terms_due
 from ...evaluators.situation import Situation
 from ...period import DateRange, billing_period, time_zone
-from ...plan import Charge, ColumnKind, Fee, OfAttribute, Plan, Program
+from ...plan import Charge, ColumnKind, Fee, Plan, Program
 from ...usage import FieldKind, FieldSchema, Subscription, Value
 from ...window import Difference, Intersection, MonthDays, Months, Union, Window, contains
-from .axes import inside_of
+from .axes import branches_at, inside_of, value_of
 from .known import Unmodelled
 
 WORLDS_MAX = 400
@@ -69,7 +69,7 @@ def worlds_of(program: Program, plans: Sequence[Plan]) -> list[World]:
     periods = list(_periods(program, plans))
     if prod(map(len, choices.values())) * max(len(periods), 1) > WORLDS_MAX:
         raise Unmodelled("its rules tell more kinds of accounts and periods apart than are compared")
-    found = []
+    found: list[World] = []
     for values in product(*choices.values()):
         attributes = dict(zip(choices, values, strict=True))
         own = tuple(name for name in numbers if attributes.get(f"{name}?", True))
@@ -85,8 +85,14 @@ def worlds_of(program: Program, plans: Sequence[Plan]) -> list[World]:
 
 def conditions_of(plan: Plan) -> Iterator[Condition]:
     """Every condition of a plan's charges, fees, policies and taxes."""
-    for rule in (*plan.charges, *plan.fees, *plan.policies, *plan.taxes):
+    rules: list[Charge | Fee | Policy | Tax] = [*plan.charges, *plan.fees, *plan.policies, *plan.taxes]
+    for rule in rules:
         yield from rule.when
+
+
+def dated_rules(plans: Sequence[Plan]) -> list[Policy | Tax]:
+    """The policies and taxes of plans: what may begin and end with a date."""
+    return [rule for plan in plans for rule in (*plan.policies, *plan.taxes)]
 
 
 def simple(condition: Condition) -> Iterator[Condition]:
@@ -166,16 +172,14 @@ def _columns(plans: Sequence[Plan]) -> dict[str, list[Charge]]:
 
 def _cells(schema: FieldSchema, charges: Sequence[Charge]) -> Iterator[Value]:
     """Values of an attribute of which one stands for each cell of the tables that ask for it."""
-    from .axes import _at, _value
-
     if schema.kind in (FieldKind.ONE_OF, FieldKind.YES_NO):
         yield from schema.values or (False, True)
         return
     found: dict[Value, None] = {}
     for charge in charges:
         index = next(i for i, column in enumerate(charge.columns) if column.name == schema.name)
-        for branch in _at(charge.tree, index):
-            found.update(dict.fromkeys(_of_branch(branch, _value)))
+        for branch in branches_at(charge.tree, index):
+            found.update(dict.fromkeys(_of_branch(branch)))
     if schema.kind in (FieldKind.NUMBER, FieldKind.MONEY):
         found.setdefault(Decimal(1_000_003))
     elif schema.kind is FieldKind.TEXT:
@@ -183,9 +187,10 @@ def _cells(schema: FieldSchema, charges: Sequence[Charge]) -> Iterator[Value]:
     yield from found
 
 
-def _of_branch(branch: Branch, value_of: object) -> Iterator[Value]:
+def _of_branch(branch: Branch) -> Iterator[Value]:
+    """A value for each cell of a branch."""
     for value in branch.values:
-        yield value_of(value)  # type: ignore[operator]
+        yield value_of(value)
     yield from branch.prefixes
     yield from (inside_of(case) for case in branch.ranges)
 
@@ -226,7 +231,7 @@ def _periods(
             starts = {name: contains(program.windows[name], period.period(zone).start, zone) for name in windows}
             rules = tuple((rule.start is None or rule.start <= period.start)
                           and (rule.end is None or period.start < rule.end)
-                          for plan in plans for rule in (*plan.policies, *plan.taxes))  # fmt: skip
+                          for rule in dated_rules(plans))  # fmt: skip
             facts = (rules, tuple(starts.items()), period.start.month if months else 0,
                      period.day_count if days_matter else 0)  # fmt: skip
             for phase in range(1 if simple_fees else _PHASES_MAX):
@@ -242,8 +247,7 @@ def _periods(
 
 def _beginnings(plans: Sequence[Plan]) -> list[date]:
     """Days from which on, up to the next, the same rules are in force."""
-    marks = {rule.start for plan in plans for rule in (*plan.policies, *plan.taxes)}
-    marks |= {rule.end for plan in plans for rule in (*plan.policies, *plan.taxes)}
+    marks = {day for rule in dated_rules(plans) for day in (rule.start, rule.end)}
     known = {mark for mark in marks if mark is not None}
     start = max((plan.start for plan in plans if plan.start is not None), default=None)
     if start is None:
@@ -272,5 +276,3 @@ def attribute_of(world: World, name: str) -> Scalar | None:
     """What is known of a word, a date, or yes or no of the account; None where it is not known."""
     value = world.attributes.get(name)
     return None if value is None else scalar(value)
-
-
