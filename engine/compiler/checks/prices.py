@@ -19,11 +19,11 @@ def check_cliffs(ruleset: Ruleset) -> Iterator[Diagnostic]:
     for plan in ruleset.plans:
         for charge in plan.charges:
             for row in charge.rows:
-                if any(_may_fall(band.price, following.price, charge.mode) for band, following in pairwise(row.bands)):
+                if any(_may_fall(band.price, charge.mode) for band in row.bands[1:]):
                     yield from _cliffs(ruleset, charge, row)
 
 
-def _may_fall(price: Price, following: Price, mode: Mode) -> bool:
+def _may_fall(following: Price, mode: Mode) -> bool:
     """Whether the price may fall at a bound: never where each band has its own rate and nothing is given back."""
     return mode is not Mode.GRADUATED or following.once < 0
 

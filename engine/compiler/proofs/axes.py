@@ -1,4 +1,4 @@
-"""What a total depends on: a quantity for each combination of `by` values that is priced alike, and numbers of accounts.
+"""What a total depends on: a quantity for each combination of `by` values priced alike, and numbers of accounts.
 
 Combinations are named by one that stands for all of its row. Where any text may stand in a field, one axis stands for
 any number of lines.

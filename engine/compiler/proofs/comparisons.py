@@ -1,7 +1,7 @@
 """Warnings from comparing prices over all usage: contracts, dead plans, prices below cost, falls at thresholds.
 
-Each carries the usage, what it costs, and what it would cost otherwise. What is not compared is left out, never guessed:
-plans that price different things, or that are billed for different periods.
+Each carries the usage, what it costs, and what it would cost otherwise. What is not compared is left out, never
+guessed: plans that price different things, or that are billed for different periods.
 """
 
 from __future__ import annotations
@@ -168,21 +168,21 @@ def _below_cost(program: Program, ruleset: Ruleset) -> Iterator[Diagnostic]:
                     unit = f" {charge.unit_text}".rstrip() or " unit"
                     after = f" after {' and '.join(names)}" if names and left != own else ""
                     which = f" ({band.head})" if band.head else ""
+                    brings, costs = money(program, left), money(program, own_cost)
+                    loses = money(program, own_cost - left)
                     yield Diagnostic(
                         "RB2604",
-                        f"{charge.name}{which} is priced at {money(program, left)} for one{unit}{after}, below its cost "
-                        f"of {money(program, own_cost)}",
+                        f"{charge.name}{which} is priced at {brings} for one{unit}{after}, below its cost of {costs}",
                         price.span,
-                        f"{money(program, left)}{after}",
-                        (Label(cost.span, f"costs {money(program, own_cost)}"),),
+                        f"{brings}{after}",
+                        (Label(cost.span, f"costs {costs}"),),
                         (
                             "raise the price" + (", or limit the discount" if after else ""),
                             f"correct the `cost of {meter}`",
                             'keep it with `allow RB2604 because "…"`',
                         ),
-                        (f"witness: on {plan.name}, 1{unit} brings in {money(program, left)} and costs "
-                         f"{money(program, own_cost)}, {money(program, own_cost - left)} less than nothing",),
-                    )  # fmt: skip
+                        (f"witness: on {plan.name}, 1{unit} brings in {brings} and costs {costs}: {loses} are lost",),
+                    )
 
 
 def _is_inherited(plan: PlanModel, name: str, ruleset: Ruleset) -> bool:

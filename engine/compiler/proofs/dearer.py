@@ -90,9 +90,9 @@ class _Tries:
         self.left = _TRIES_MAX
         self._seen: set[Point] = set()
 
-    def refutes(self, _box: Box, places: dict[int, At | None]) -> bool:
+    def refutes(self, box: Box, places: dict[int, At | None]) -> bool:
         """Whether the bills at these places refute the claim."""
-        return self._try(point_at(self.scene, places))
+        return self._try(point_at(self.scene, places, box))
 
     def _try(self, point: Point) -> bool:
         if self.left <= 0 or point in self._seen:

@@ -92,8 +92,8 @@ class _Margin:
                 return str(atom.name[0])
         return "the margin is too close to tell"
 
-    def refutes(self, _box: Box, places: dict[int, At | None]) -> bool:
-        return self._try(point_at(self.scene, places))
+    def refutes(self, box: Box, places: dict[int, At | None]) -> bool:
+        return self._try(point_at(self.scene, places, box))
 
     def at_points(self) -> Witness | None:
         self.left = 200

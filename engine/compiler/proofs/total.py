@@ -62,6 +62,8 @@ class Rated:
         self.lines: dict[str, Form] = {}
         self.groups: list[Group] = []
         self.total = NOTHING
+        self.apart: frozenset[str] = frozenset()
+        """Lines that are asked for by themselves."""
         self.loose = ""
         """Why the lines can no longer be told apart, where they cannot."""
 
@@ -83,6 +85,7 @@ class Rated:
 
     def left_of(self, names: frozenset[str]) -> Form:
         """What lines have left after discounts and offers."""
+        self.apart = names & frozenset(self.lines)
         self._policies(PolicyKind.DISCOUNT)
         self._policies(PolicyKind.OFFER)
         left = NOTHING
@@ -278,6 +281,7 @@ class Rated:
         others = [
             self._names(rule.targets.names, everything=rule.targets.everything) for rule in dated_rules([self.plan])
         ]
+        others.append(self.apart)
         others += [frozenset(bound.lines) for bound in self.plan.bounds if bound.lines]
         return any(names & other and not names <= other for other in others)
 

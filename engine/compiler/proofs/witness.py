@@ -21,7 +21,8 @@ from ...statement import Statement
 from ...usage import AccountUsage, FieldKind, MeteredQuantity, Subscription, Value
 from ...window import contains
 from .axes import ELSEWHERE, NumberAxis, UsageAxis
-from .curve import At
+from .box import Box
+from .curve import START, At
 from .form import Along
 from .scene import Scene
 
@@ -82,9 +83,12 @@ def number_at(scene: Scene, axis: int, at: At | None) -> Fraction | None:
     return below if below < at.number else max(below - step, ZERO)
 
 
-def point_at(scene: Scene, places: Mapping[int, At | None]) -> Point:
-    """Numbers for places."""
-    return Point(tuple((axis, number_at(scene, axis, at)) for axis, at in places.items()))
+def point_at(scene: Scene, places: Mapping[int, At | None], box: Box | None = None) -> Point:
+    """Numbers for places; an axis without a place stands at the beginning of the box."""
+    asked: dict[int, At | None] = {} if box is None else {
+        axis: own.low for axis, own in enumerate(box.ranges) if own.low > START and axis not in places
+    }  # fmt: skip
+    return Point(tuple((axis, number_at(scene, axis, at)) for axis, at in {**asked, **places}.items()))
 
 
 def bill(scene: Scene, number: int, point: Point) -> Statement | None:

@@ -33,7 +33,7 @@ from ...dispatch import Branch
 from ...evaluators.fees import terms_due
 from ...evaluators.situation import Situation
 from ...period import DateRange, billing_period, time_zone
-from ...plan import Charge, ColumnKind, Fee, Plan, Program
+from ...plan import Charge, ColumnKind, Fee, Plan, Policy, Program, Tax
 from ...usage import FieldKind, FieldSchema, Subscription, Value
 from ...window import Difference, Intersection, MonthDays, Months, Union, Window, contains
 from .axes import branches_at, inside_of, value_of
@@ -92,7 +92,11 @@ def conditions_of(plan: Plan) -> Iterator[Condition]:
 
 def dated_rules(plans: Sequence[Plan]) -> list[Policy | Tax]:
     """The policies and taxes of plans: what may begin and end with a date."""
-    return [rule for plan in plans for rule in (*plan.policies, *plan.taxes)]
+    found: list[Policy | Tax] = []
+    for plan in plans:
+        found += plan.policies
+        found += plan.taxes
+    return found
 
 
 def simple(condition: Condition) -> Iterator[Condition]:
