@@ -34,8 +34,7 @@ _ROUNDINGS = ("half even", "half up", "half down", "up", "down")
 def rulesets(draw: st.DrawFn, *, plans: tuple[str, ...] = ("one", "two"), rising: bool = False) -> str:
     """A ruleset. With `rising` no price band is cheaper than the one before, and nothing begins at a threshold."""
     texts = [HEADER.format(rounding=draw(st.sampled_from(_ROUNDINGS)))]
-    for name in plans:
-        texts.append(_plan(draw, name, rising=rising))
+    texts.extend(_plan(draw, name, rising=rising) for name in plans)
     texts.extend(_policies(draw, rising=rising))
     return "\n".join(texts)
 
@@ -94,8 +93,9 @@ def _charge(draw: st.DrawFn, meter: str, *, rising: bool) -> list[str]:
             texts[-1] += " plus $1.00 once"
     heads = []
     low = 0
+    below = draw(st.sampled_from(["up to", "below"]))
     for bound in bounds:
-        heads.append(f"{'next' if low else 'first'} {bound - low}" if mode == "graduated" else f"up to {bound}")
+        heads.append(f"{'next' if low else 'first'} {bound - low}" if mode == "graduated" else f"{below} {bound}")
         low = bound
     lines = [f"  charge {meter}{by} {mode}:"]
     lines += [f"    {head} {text}" for head, text in zip([*heads, "above"], texts, strict=True)]

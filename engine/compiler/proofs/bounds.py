@@ -7,6 +7,7 @@ what rounding can add.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -71,16 +72,49 @@ class Bounds:
         best = self.upper(form)
         for given in self.box.given:
             base = form
-            for atom, factor in given.terms.items():
-                own = base.terms.get(atom, ZERO)
-                multiple = -own / factor
-                if multiple <= 0:
-                    continue
+            for multiple in self._multiples(base, given):
                 tried = form + given.times(multiple)
                 found = self.upper(tried)
                 if found.total is not None and (best.total is None or found.total < best.total):
                     best, form = found, tried
         return best
+
+    def _multiples(self, form: Form, given: Form) -> list[Fraction]:
+        """Multiples of a form by which an atom, or the slope along an axis, goes out of another."""
+        found: dict[Fraction, None] = {}
+        for atom, factor in given.terms.items():
+            found[-form.terms.get(atom, ZERO) / factor] = None
+        for last in (False, True):
+            slopes, own = self._slopes(form, last=last), self._slopes(given, last=last)
+            for axis, slope in own.items():
+                if slope:
+                    found[-slopes.get(axis, ZERO) / slope] = None
+        return [multiple for multiple in found if multiple > 0]
+
+    def _slopes(self, form: Form, *, last: bool) -> dict[int, Fraction]:
+        """How fast a form rises along each axis at the beginning or the end of the box, floors and ceilings aside."""
+        slopes: dict[int, Fraction] = {}
+        waiting = list(form.terms.items())
+        while waiting:
+            number, factor = waiting.pop()
+            atom = self.arena.atoms[number]
+            match atom:
+                case Along(axis, curve):
+                    own = self.box.ranges[axis]
+                    place = own.high.number if last and own.high is not None else max(own.low.number, ZERO)
+                    index = len(curve.points) - 1
+                    if not last or own.high is not None:
+                        index = max(bisect_right(curve.points, place) - 1, 0)
+                    slopes[axis] = slopes.get(axis, ZERO) + factor * curve.pieces[index].steepness
+                case Rounded(of):
+                    waiting.extend((below, factor * part) for below, part in of.terms.items())
+                case Kept(of, share):
+                    waiting.extend((below, factor * (1 - share) * part) for below, part in of.terms.items())
+                case Positive(of) if self.box.signs.get(number):
+                    waiting.extend((below, factor * part) for below, part in of.terms.items())
+                case _:
+                    pass
+        return slopes
 
     def _substituted(self, form: Form) -> Upper:
         bound = Upper(form.constant)

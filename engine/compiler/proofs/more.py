@@ -9,8 +9,8 @@ from fractions import Fraction
 from ...plan import Plan, Program
 from .axes import UsageAxis
 from .bounds import Bounds
-from .box import Box, Fork, Question, middle_of, split_at
-from .curve import At
+from .box import Box, Fork, Question, middle_of
+from .curve import ABSENT, START, At
 from .form import Along, Form
 from .known import Unmodelled, Unrated, must_know_plan
 from .meters import meters_of
@@ -140,12 +140,14 @@ def _put_leaf(scene: Scene, axis: int, form: Form, box: Box, found: _Along) -> N
             if shown.at is not None:
                 found.places.append({axis: shown.at})
             return
-        waiting.extend(split_at(part, axis, at))
+        # Both parts hold the place itself, so that no jump lies between them.
+        halves = (part.narrowed(axis, high=at), part.narrowed(axis, low=at))
+        waiting.extend(half for half in halves if half is not None)
 
 
 def _put_mark(scene: Scene, axis: int, mark: At, whole: Box, found: _Along) -> None:
     """At a threshold of the axis the total may jump, up."""
-    before = At(mark.number, mark.side - 1)
+    before = ABSENT if mark == START else At(mark.number, mark.side - 1)
     own = whole.ranges[axis]
     if before < own.low:
         return
