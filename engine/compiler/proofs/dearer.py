@@ -9,7 +9,7 @@ from fractions import Fraction
 from ...plan import Plan, Program
 from .box import Box
 from .curve import At
-from .form import Form
+from .form import Form, Rising
 from .known import Unmodelled, must_know_plan
 from .meters import meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
@@ -64,17 +64,15 @@ def never_costs_more(program: Program, cheaper: Plan, dearer: Plan, *, boxes_max
             if isinstance(found, Open):
                 if found.boxes > boxes_max:
                     return Outcome(Verdict.NOT_DECIDED, "", reason="more cases meet than are compared")
-                return Outcome(Verdict.NOT_DECIDED, "", reason=why_open(scene, difference, found))
+                return Outcome(Verdict.NOT_DECIDED, "", reason=why_open(scene))
             slack = max(slack, found.slack)
     except Unmodelled as reason:
         return Outcome(Verdict.NOT_DECIDED, "", reason=str(reason))
     return Outcome(Verdict.PROVED, "no line, bound or policy makes it dearer", slack=slack)
 
 
-def why_open(scene: Scene, difference: object, found: Open) -> str:
+def why_open(scene: Scene) -> str:
     """What stands in the way of a bound, in business words."""
-    from .form import Rising
-
     for atom in scene.arena.atoms:
         if isinstance(atom, Rising):
             return str(atom.name[0])

@@ -115,11 +115,11 @@ class Lines:
         else:
             quantity = self._less_included(quantity, meter, [item.quantity for item in includes])
             amount = self._through(charge, quantity, schedule)
-        if charge.columns and self._touches_absence(charge, row, schedule):
+        if charge.columns and self._touches_absence(charge, row):
             raise Unmodelled(f"{charge.name} has lines that cost something at zero usage")
         return self._bounded(amount, charge, row, alone=alone)
 
-    def _touches_absence(self, charge: Charge, row: Row, schedule: Schedule | Form) -> bool:
+    def _touches_absence(self, charge: Charge, row: Row) -> bool:
         first = row.schedule.bands[0]
         floor = row.minimum or (charge.minimum if charge.bounds_per_row else None)
         return (first.once != 0 and not first.if_used) or floor is not None
