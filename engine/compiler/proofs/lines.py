@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import assert_never
 
 from ...evaluators.situation import declared_order
@@ -41,7 +42,7 @@ class Lines:
                 for line in lines:
                     quantity += self.view.amounts.get(line, NOTHING)
                 row = charge.rows[self._row_of_account(charge)]
-                amount = self._through(charge, quantity, self._settled(charge, row))
+                amount = self._through(charge, quantity, self._settled(row))
                 return self.view.rounded(self._bounded(amount, charge, row, alone=True))
             case OfEach():
                 return self._of_each(charge)
@@ -95,9 +96,9 @@ class Lines:
 
     def _line(self, charge: Charge, row: Row, meter: str, axes: list[int], *, alone: bool) -> Form:
         includes = [item for item in self.plan.includes if item.meter == meter]
-        schedule = self._settled(charge, row)
+        schedule = self._settled(row)
         renewed = any(item.every is not None for item in includes)
-        shared = len(includes) > 0 and self._is_shared(charge, meter)
+        shared = len(includes) > 0 and self._is_shared(meter)
         if isinstance(schedule, Schedule) and len(axes) == 1 and not renewed and not shared:
             free = sum((item.quantity for item in includes), ZERO)
             self._refuse(schedule, axes[0], free)
@@ -115,16 +116,11 @@ class Lines:
         else:
             quantity = self._less_included(quantity, meter, [item.quantity for item in includes])
             amount = self._through(charge, quantity, schedule)
-        if charge.columns and self._touches_absence(charge, row):
+        if charge.columns and _touches_absence(charge, row):
             raise Unmodelled(f"{charge.name} has lines that cost something at zero usage")
         return self._bounded(amount, charge, row, alone=alone)
 
-    def _touches_absence(self, charge: Charge, row: Row) -> bool:
-        first = row.schedule.bands[0]
-        floor = row.minimum or (charge.minimum if charge.bounds_per_row else None)
-        return (first.once != 0 and not first.if_used) or floor is not None
-
-    def _is_shared(self, charge: Charge, meter: str) -> bool:
+    def _is_shared(self, meter: str) -> bool:
         lines = sum(
             len(self._groups(other, meter))
             for other in self.plan.charges
@@ -195,7 +191,7 @@ class Lines:
 
     def _of_attribute(self, charge: Charge, attribute: str, factor: Fraction) -> Form:
         row = charge.rows[self._row_of_account(charge)]
-        schedule = self._settled(charge, row)
+        schedule = self._settled(row)
         if attribute in self.view.scene.by_attribute and isinstance(schedule, Schedule) and factor > 0:
             axis = self.view.scene.by_attribute[attribute]
             if any(band.refused for band in schedule.bands):
@@ -233,7 +229,7 @@ class Lines:
 
     # Schedules
 
-    def _settled(self, charge: Charge, row: Row) -> Schedule | Form:
+    def _settled(self, row: Row) -> Schedule | Form:
         """The schedule with its widths, or a form of what they depend on where that is an axis."""
         if not row.schedule.depends:
             return row.schedule
@@ -268,7 +264,8 @@ class Lines:
         if straight and low is not None and low >= 0:
             return quantity.times(curve.pieces[0].slope).plus(curve.pieces[0].base)
         if low is not None and low > 0 and high is not None:
-            piece = next((item for item, begin, end in zip(curve.pieces, curve.points, [*curve.points[1:], None], strict=True)
+            ends = [*curve.points[1:], None]
+            piece = next((item for item, begin, end in zip(curve.pieces, curve.points, ends, strict=True)
                           if begin < low and (end is None or high < end) and not item.stairs), None)  # fmt: skip
             if piece is not None:
                 return quantity.times(piece.slope).plus(piece.base)
@@ -318,7 +315,7 @@ def _rates(schedule: Schedule) -> tuple[list[Fraction], bool]:
     for band in schedule.bands:
         rate = Fraction(band.rate, schedule.money_scale)
         rates.append(rate * schedule.quantity_scale / (band.step or 1))
-    return rates, all(left >= right for left, right in zip(rates, rates[1:], strict=False))
+    return rates, all(left >= right for left, right in pairwise(rates))
 
 
 def _step(schedule: Schedule, index: int) -> Fraction | None:
@@ -336,3 +333,10 @@ def _is_positive(charge: Charge) -> bool:
     bounds += [bound for row in charge.rows for bound in (row.minimum, row.cap)]
     prices = [number for row in charge.rows for band in row.schedule.bands for number in (band.rate, band.once)]
     return all(number >= 0 for number in prices) and all(bound is None or bound.amount >= 0 for bound in bounds)
+
+
+def _touches_absence(charge: Charge, row: Row) -> bool:
+    """Whether a line without usage would cost something if it stood."""
+    first = row.schedule.bands[0]
+    floor = row.minimum or (charge.minimum if charge.bounds_per_row else None)
+    return (first.once != 0 and not first.if_used) or floor is not None

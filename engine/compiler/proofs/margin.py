@@ -129,7 +129,8 @@ class _Margin:
         program, plan = self.scene.world.program, self.scene.world.plans[0].name
         facts = facts_text(self.scene, point)
         reached = f"a margin of {number_text((revenue - cost) / revenue * 100)}%" if revenue > 0 else "nothing"
-        text = f"on {plan}, {facts}: brings in {money_text(program, revenue)} and costs {money_text(program, cost)}, {reached}"
+        amounts = f"brings in {money_text(program, revenue)} and costs {money_text(program, cost)}"
+        text = f"on {plan}, {facts}: {amounts}, {reached}"
         self.witness = Witness(facts, Bill(plan, facts, revenue), Bill(plan, "cost", cost), text)
         return True
 

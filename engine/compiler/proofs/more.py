@@ -17,7 +17,7 @@ from .meters import meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
 from .rising import Rises, rises
 from .scene import Scene, View
-from .search import Open, Problem, settle
+from .search import Open, Problem, Settled, settle
 from .total import total_of
 from .witness import Point, bill, facts_text, grain, money_text, point_at, points_of, usage_text
 from .worlds import worlds_of
@@ -161,7 +161,7 @@ def _put_mark(scene: Scene, axis: int, mark: At, whole: Box, found: _Along) -> N
             return Form()
         return left - right
 
-    _note(scene, settle(_problem(scene, difference), whole), axis, mark, found)
+    _note(settle(_problem(scene, difference), whole), axis, mark, found)
 
 
 def _put_question(scene: Scene, axis: int, question: Question, form: Form, whole: Box, found: _Along) -> None:
@@ -182,10 +182,10 @@ def _put_question(scene: Scene, axis: int, question: Question, form: Form, whole
 
     known = (form, form.times(-Fraction(1))) if smooth else ()
     start = Box(whole.ranges, given=known)
-    _note(scene, settle(_problem(scene, difference), start), axis, None, found)
+    _note(settle(_problem(scene, difference), start), axis, None, found)
 
 
-def _note(scene: Scene, settled: object, axis: int, mark: At | None, found: _Along) -> None:
+def _note(settled: Settled | Open, axis: int, mark: At | None, found: _Along) -> None:
     if isinstance(settled, Open):
         found.why = "the total may fall where a rule begins to apply" if not found.why else found.why
         places = dict(settled.places)
@@ -193,7 +193,7 @@ def _note(scene: Scene, settled: object, axis: int, mark: At | None, found: _Alo
             places[axis] = mark
         found.places.append(places)
     else:
-        found.slack += settled.slack  # type: ignore[attr-defined]
+        found.slack += settled.slack
 
 
 def _below(scene: Scene, form: Form) -> Iterator[int]:
@@ -243,7 +243,7 @@ def _refuted(scene: Scene, axis: int, found: _Along) -> Witness | None:
         others = {other: at for other, at in places.items() if other != axis}
         if others:
             bases.append(point_at(scene, others))
-    bases += [base for base in _amounts_turn(scene, axis, found)]
+    bases += _amounts_turn(scene, axis, found)
     for base in bases[:6]:
         witness = _on_ladder(scene, axis, base, found)
         if witness is not None:
@@ -361,7 +361,7 @@ def _nearer(
 
 
 def _until(scene: Scene, axis: int, base: Point, amount: Fraction, since: Fraction) -> Fraction | None:
-    """The last quantity from `since` on that costs less than an amount; None where none was found that costs as much."""
+    """The last quantity from `since` on that costs less than an amount; None where nothing costs as much."""
 
     def costs_less(number: Fraction) -> bool:
         statement = bill(scene, 0, base.with_number(axis, number))

@@ -92,7 +92,7 @@ def refutations(program: Program, ruleset: Ruleset, outcomes: Sequence[Outcome])
             _broken(promise),
             promise.span,
             "does not hold",
-            tuple(_labels(program, ruleset, promise, outcome)),
+            tuple(_labels(program, promise, outcome)),
             _ways_out(promise),
             (f"witness: {witness.text}",),
         )
@@ -119,7 +119,7 @@ def float_text(value: Fraction) -> str:
     return number_text(value)
 
 
-def _labels(program: Program, ruleset: Ruleset, promise: Promise, outcome: Outcome) -> Iterator[Label]:
+def _labels(program: Program, promise: Promise, outcome: Outcome) -> Iterator[Label]:
     assert outcome.witness is not None
     names = dict.fromkeys((outcome.witness.bill.plan, outcome.witness.against.plan))
     bills = {outcome.witness.bill.plan: outcome.witness.bill, outcome.witness.against.plan: outcome.witness.against}

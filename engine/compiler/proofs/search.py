@@ -53,7 +53,7 @@ class Problem:
 def settle(
     problem: Problem, whole: Box, try_places: Callable[[Box, dict[int, At | None]], bool] = lambda *_: False
 ) -> Settled | Open:
-    """Whether a difference is nowhere above zero. `try_places` is asked whether a place refutes it, and ends the search."""
+    """Whether a difference is nowhere above zero. The search ends where `try_places` says that a place refutes it."""
     waiting = [whole]
     slack = ZERO
     count = 0
@@ -77,7 +77,7 @@ def settle(
         if upper.clean is not None and upper.clean <= 0:
             slack = max(slack, upper.noise // problem.unit * problem.unit if problem.unit else upper.noise)
             continue
-        parts = _divided(problem.arena, box, form, upper, bounds)
+        parts = _divided(problem.arena, box, form, upper)
         if count > problem.boxes_max or not parts or try_places(box, upper.places):
             return Open(box, upper.places, count)
         waiting.extend(reversed(parts))
@@ -126,10 +126,10 @@ def _is_never_above(bounds: Bounds, number: int, other: int, unit: Fraction, dep
             return False
 
 
-def _divided(arena: Arena, box: Box, form: Form, upper: Upper, bounds: Bounds) -> tuple[Box, ...]:
+def _divided(arena: Arena, box: Box, form: Form, upper: Upper) -> tuple[Box, ...]:
     """The parts of a box; none where nothing is left to divide."""
     if upper.loose:
-        slack, number = max(upper.loose, key=lambda item: (item[0] < 0, item[0]))
+        _, number = max(upper.loose, key=lambda item: (item[0] < 0, item[0]))
         atom = arena.atoms[number]
         if isinstance(atom, Positive):
             return (box.with_sign(number, True, atom.of), box.with_sign(number, False, atom.of.times(-Fraction(1))))

@@ -1,4 +1,4 @@
-"""A plan's total as a form, in the one order of application: charges, fees, discounts, offers, penalties, bounds, taxes.
+"""A plan's total as a form, in the one order of application: lines, discounts, offers, penalties, bounds, taxes.
 
 Lines are held in groups: a group's sum is known exactly, what each line of it has left may not be. Where a rule asks
 for less than a group, the total is not followed.
@@ -309,7 +309,7 @@ class Rated:
         return self.scene.arena.form(Rising(group.left, name, lower, group.left.plus(slack), 2 * slack, rises))
 
     def _rises_in_a_window(self, name: str, share: Fraction) -> bool:
-        """Whether what a share of the time takes never outgrows the price: no unit costs less than that share of the mean."""
+        """Whether a share of the time never outgrows the price: no unit costs less than that share of the mean."""
         charge = next(item for item in self.plan.charges if item.name == name)
         if not isinstance(charge.source, OfMeter):
             return False
@@ -382,11 +382,11 @@ class Rated:
                 also = self.scene.arena.axes_of(past)
                 return self.scene.arena.form(Rising(amount, name, NOTHING, None, also=also))
             case AddPerUnit():
-                return self._per_unit(policy, policy.effect)
+                return self._per_unit(policy.effect)
             case _:
                 raise Unmodelled(f"`{policy.name}` adds in a way that is not followed")
 
-    def _per_unit(self, policy: Policy, effect: AddPerUnit) -> Form:
+    def _per_unit(self, effect: AddPerUnit) -> Form:
         if effect.meter is not None:
             if (
                 self.scene.world.program.meters[effect.meter].rounding is not None

@@ -1,4 +1,4 @@
-"""The worlds in which a claim has to hold: kinds of accounts, and billing periods that differ in what rules ask of them.
+"""The worlds in which a claim has to hold: kinds of accounts, and billing periods as far as rules tell them apart.
 
 Words, dates and yes or no of an account are tried out; numbers become axes. A period stands for all that have the same
 policies in force, month, days, and fees that fall due.

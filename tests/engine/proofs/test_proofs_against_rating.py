@@ -8,7 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ratebook.diagnostics import Source
@@ -48,6 +48,7 @@ def total(program: Program, plan: str, usage: dict[tuple[str, str], int], tier: 
     return found.money.fraction(found.total)
 
 
+@settings(max_examples=40)
 @given(drawn.rulesets(), drawn.usages(), st.sampled_from(["standard", "gold"]), st.sampled_from(["a", "b"]), st.data())
 def test_more_never_costs_less_where_it_is_proved(text, usage, tier, meter, data) -> None:
     program = compiled(text)
@@ -65,6 +66,7 @@ def test_more_never_costs_less_where_it_is_proved(text, usage, tier, meter, data
         previous = amount
 
 
+@settings(max_examples=40)
 @given(drawn.rulesets(), drawn.usages(), st.sampled_from(["standard", "gold"]))
 def test_a_plan_is_never_dearer_where_it_is_proved(text, usage, tier) -> None:
     program = compiled(text)
@@ -76,6 +78,7 @@ def test_a_plan_is_never_dearer_where_it_is_proved(text, usage, tier) -> None:
     assert total(program, "one", usage, tier) <= total(program, "two", usage, tier) + outcome.slack
 
 
+@settings(max_examples=40)
 @given(drawn.rulesets())
 def test_a_fall_at_a_breakpoint_is_never_missed_as_proved(text) -> None:
     """Brute force at the breakpoints and one unit past them, with nothing else used."""
@@ -88,6 +91,7 @@ def test_a_fall_at_a_breakpoint_is_never_missed_as_proved(text) -> None:
         assert outcome.verdict is not Verdict.PROVED or falls <= outcome.slack, (falls, outcome)
 
 
+@settings(max_examples=40)
 @given(drawn.rulesets(rising=True))
 def test_rising_prices_without_thresholds_are_decided(text) -> None:
     program = compiled(text)
