@@ -250,13 +250,21 @@ def read_text(path: Path) -> str | Diagnostic:
         )
 
 
-def compile_file(path: Path, *, name: str | None = None, max_bytes: int | None = None) -> Compiled | Diagnostic:
-    """A ruleset compiled from its file and those it imports. `name` is how messages and statements cite it."""
+def compile_file(
+    path: Path, *, name: str | None = None, max_bytes: int | None = None, prove: bool = False
+) -> Compiled | Diagnostic:
+    """A ruleset compiled from its file and those it imports. `name` is how messages and statements cite it.
+
+    With `prove` its promises are decided too.
+    """
     text = read_text(path)
     if isinstance(text, Diagnostic):
         return text
     return compile_ruleset(
-        Source(name or str(path), text), reader_of(path.parent), max_bytes=MAX_BYTES if max_bytes is None else max_bytes
+        Source(name or str(path), text),
+        reader_of(path.parent),
+        max_bytes=MAX_BYTES if max_bytes is None else max_bytes,
+        prove=prove,
     )
 
 

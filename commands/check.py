@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..cli import EXIT_FINDINGS, EXIT_NOT_DECIDED, EXIT_USE, VERSION
-from ..diagnostics import Diagnostic, Severity, Source
+from ..diagnostics import Diagnostic, Promised, Severity, Source
+from ..money import decimal_text
 from .console import counted, note, number_of, show_findings
 from .files import compile_file, find_rulesets
 
@@ -49,7 +50,8 @@ def check_command(
     """Check rulesets: files, or every .rates file in folders.
 
     Finds mistakes of grammar, unknown names, units and currencies that do not fit, gaps and overlaps of bands and
-    rows, policies that meet without a rule. Findings go to standard output.
+    rows, policies that meet without a rule. Promises are proved or refuted for every usage, or said to be not decided.
+    Findings go to standard output.
 
     With --against it also says what costs something else than in an earlier version, and what looks like a slip.
     """
@@ -58,11 +60,11 @@ def check_command(
     found = find_rulesets(paths)
     findings: list[Diagnostic] = list(found.findings)
     sources: dict[str, Source] = {}
-    undecided = 0
+    promises: list[Promised] = []
     unreadable = bool(found.findings)
     compiled: list[tuple[Path, Compiled]] = []
     for path in found.files:
-        result = compile_file(path, max_bytes=None if max_size is None else max_size * 1024)
+        result = compile_file(path, max_bytes=None if max_size is None else max_size * 1024, prove=True)
         if isinstance(result, Diagnostic):
             findings.append(result)
             unreadable = True
@@ -74,10 +76,7 @@ def check_command(
             continue  # a file of declarations that another imports is no ruleset of its own
         findings.extend(result.findings)
         sources.update(result.sources)
-        if result.ruleset is not None and result.program is not None:
-            undecided += len(result.ruleset.promises)
-            if form == "text" or require_proof:
-                _say_promises(result, err=form != "text")
+        promises.extend(_promises(result))
     compared: list[Compared] = []
     if against is not None:
         closed = date.today().replace(day=1) if closed_before is None else closed_before.date()  # noqa: DTZ011
@@ -87,12 +86,15 @@ def check_command(
         unreadable = unreadable or comparison.unreadable
         compared = comparison.compared
     findings = list(dict.fromkeys(findings))  # what several files import is reported once
+    undecided = sum(promise.outcome == "not decided" for promise in promises)
+    if form == "text" or require_proof:
+        _say_promises(promises, sources, err=form != "text")
     if form == "text":
         show_findings(findings, sources, err=False)
         _say_changes(compared)
     else:
         changes = None if against is None else {"changes": [item.values() for item in compared]}
-        click.echo(_rendered(form, findings, sources, found.files, fail_on, changes), nl=False)
+        click.echo(_rendered(form, findings, promises, sources, found.files, fail_on, changes), nl=False)
     errors, warnings = counted(findings)
     note(f"{number_of(len(found.files), 'file')}: {number_of(errors, 'error')}, {number_of(warnings, 'warning')}")
     sys.exit(_exit_code(findings, fail_on, unreadable=unreadable, undecided=require_proof and undecided > 0))
@@ -116,6 +118,7 @@ def _say_changes(compared: Sequence[Compared]) -> None:
 def _rendered(
     form: str,
     findings: Sequence[Diagnostic],
+    promises: Sequence[Promised],
     sources: Mapping[str, Source],
     files: Sequence[Path],
     fail_on: str,
@@ -126,7 +129,7 @@ def _rendered(
         case "sarif":
             from ..diagnostics.sarif import render_sarif
 
-            text = render_sarif(findings, sources, tool_version=VERSION)
+            text = render_sarif(findings, sources, tool_version=VERSION, promises=promises)
         case "github":
             from ..diagnostics.github import render_github
 
@@ -140,7 +143,7 @@ def _rendered(
         case _:
             from ..diagnostics.json_text import render_json
 
-            text = render_json(findings, sources, changes)
+            text = render_json(findings, sources, promises, changes)
     return text.encode("utf-8")
 
 
@@ -148,11 +151,30 @@ def _failing(fail_on: str) -> tuple[Severity, ...]:
     return (Severity.ERROR, Severity.WARNING) if fail_on == "warning" else (Severity.ERROR,)
 
 
-def _say_promises(result: Compiled, *, err: bool) -> None:
-    assert result.ruleset is not None
-    for promise in result.ruleset.promises:
-        source = result.sources[promise.span.file]
-        click.echo(f"{source.place(promise.span)}: {source.slice(promise.span)}: not decided", err=err)
+def _promises(result: Compiled) -> Iterator[Promised]:
+    """What became of each promise, for people and machines. Those of a ruleset with errors are not decided yet."""
+    if result.ruleset is None:
+        return
+    if not result.outcomes:
+        return
+    money = result.ruleset.money
+    for outcome in result.outcomes:
+        assert outcome.span is not None, "the outcome of a promise stands at it"
+        slack = decimal_text(outcome.slack, money.currency.minor_digits) or ""
+        yield Promised(
+            outcome.span,
+            result.sources[outcome.span.file].slice(outcome.span),
+            outcome.verdict.value,
+            outcome.reason or ("" if outcome.witness is not None else outcome.text),
+            "" if outcome.witness is None else outcome.witness.text,
+            f"{slack} {money.currency.code}" if outcome.slack else "",
+        )
+
+
+def _say_promises(promises: Sequence[Promised], sources: Mapping[str, Source], *, err: bool) -> None:
+    for promise in promises:
+        source = sources[promise.span.file]
+        click.echo(f"{source.place(promise.span)}: {promise.text}: {promise.sentence}", err=err)
 
 
 def _exit_code(findings: list[Diagnostic], fail_on: str, *, unreadable: bool, undecided: bool) -> int:

@@ -2,6 +2,7 @@
 
 from .codes import CODES, Code
 from .diagnostic import Diagnostic, Edit, Label, Severity, has_errors, in_order
+from .promised import Promised
 from .source import Source, Span, display_width
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Diagnostic",
     "Edit",
     "Label",
+    "Promised",
     "Severity",
     "Source",
     "Span",

@@ -125,6 +125,12 @@ CODES = _table(
     Code("RB2501", "warning that cannot be allowed"),
     Code("RB2502", "`allow` that allows nothing", warning=True),
     Code("RB2503", "example of a plan that is not in force"),
+    # RB26xx: promises, and prices compared over all usage
+    Code("RB2601", "promise that does not hold"),
+    Code("RB2602", "contract that costs more than the list", warning=True),
+    Code("RB2603", "plan that another is never dearer than", warning=True),
+    Code("RB2604", "price below the declared cost", warning=True),
+    Code("RB2605", "rule at whose beginning the total falls", warning=True),
     # RB27xx: against an earlier version
     Code("RB2701", "price that looks like a slip", warning=True),
     Code("RB2702", "changed price in a closed period"),

@@ -7,18 +7,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .diagnostic import Diagnostic
+from .promised import Promised
 from .source import Source, Span
 
 SCHEMA = "ratebook.diagnostics/1"
 
 
 def render_json(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source], further: Mapping[str, Any] | None = None
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, Source],
+    promises: Iterable[Promised] = (),
+    further: Mapping[str, Any] | None = None,
 ) -> str:
-    """All findings in the order given; `further` holds what else the command has to say."""
+    """All findings in the order given, what became of promises, and in `further` what else the command has to say."""
     document = {
         "schema": SCHEMA,
         "diagnostics": [_finding(each, sources) for each in diagnostics],
+        "promises": [_promise(each, sources) for each in promises],
         **(further or {}),
     }
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
@@ -37,6 +42,17 @@ def _finding(finding: Diagnostic, sources: Mapping[str, Source]) -> dict[str, An
         "notes": list(finding.notes),
         "edits": [{**_place(edit.span, sources), "text": edit.text} for edit in finding.edits],
         "place": finding.place,
+    }
+
+
+def _promise(promise: Promised, sources: Mapping[str, Source]) -> dict[str, Any]:
+    return {
+        "promise": promise.text,
+        "outcome": promise.outcome,
+        **_place(promise.span, sources),
+        "reason": promise.reason,
+        "witness": promise.witness,
+        "rounding": promise.rounding,
     }
 
 

@@ -24,6 +24,7 @@ _CHAPTERS = {
     "RB23": "Dates and versions",
     "RB24": "Policies",
     "RB25": "Allowing warnings, and examples",
+    "RB26": "Promises and comparisons",
     "RB27": "Against an earlier version",
     "RB29": "Not built yet",
     "RB30": "Rows of usage",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from urllib.parse import quote
 from .codes import CODES, Code
 from .diagnostic import Diagnostic, Edit, Severity
 from .pages import page, pages
+from .promised import Promised
 from .source import Source, Span
 
 VERSION = "2.1.0"
@@ -29,8 +30,14 @@ _RULE_INDEX = {code: index for index, code in enumerate(CODES)}
 Json = dict[str, Any]
 
 
-def render_sarif(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source], *, tool_version: str) -> str:
-    """One run with all findings in the order given."""
+def render_sarif(
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, Source],
+    *,
+    tool_version: str,
+    promises: Sequence[Promised] = (),
+) -> str:
+    """One run with all findings in the order given; what became of promises stands in the run's properties."""
     seen: Counter[str] = Counter()
     results = [_result(each, sources, seen) for each in diagnostics]
     driver = {
@@ -39,9 +46,20 @@ def render_sarif(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source
         "semanticVersion": tool_version,
         "rules": [_rule(code) for code in CODES.values()],
     }
-    run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
+    run: Json = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
+    if promises:
+        run["properties"] = {"promises": [_promise(each, sources) for each in promises]}
     text = json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}, ensure_ascii=False, indent=2) + "\n"
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _promise(promise: Promised, sources: Mapping[str, Source]) -> Json:
+    return {
+        "promise": promise.text,
+        "outcome": promise.outcome,
+        "text": promise.sentence,
+        "location": _physical(promise.span, sources),
+    }
 
 
 def _rule(code: Code) -> Json:

@@ -15,17 +15,22 @@ from .checks import check
 from .imports import Gathered, Reader, gather
 from .lower import build_trees, lower
 from .model import Ruleset
+from .proofs.outcome import Outcome
 from .resolve import resolve
 from .unread import unread
 
 MAX_BYTES = 256 * 1024
 _OF_RULESETS = ("RB1", "RB2")
+_OF_PROOFS = "RB26"
 _OF_COMPARISONS = "RB27"
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What became of a text: its findings, its model as far as it is sound, and a program where nothing is wrong."""
+    """What became of a text: its findings, its model as far as it is sound, and a program where nothing is wrong.
+
+    `outcomes` are those of its promises, in their order, where they were asked for.
+    """
 
     program: Program | None
     ruleset: Ruleset | None
@@ -33,10 +38,16 @@ class Compiled:
     sources: Mapping[str, Source]
     trees: tuple[syntax.Ruleset, ...] = ()
     """The syntax of each file, for whoever shows declarations as they are written."""
+    outcomes: tuple[Outcome, ...] = ()
 
 
-def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_bytes: int = MAX_BYTES) -> Compiled:
-    """Compile a ruleset; `read` gives the text of an imported file, by its path relative to the ruleset's."""
+def compile_ruleset(
+    source: Source, read: Reader = lambda _path: None, *, max_bytes: int = MAX_BYTES, prove: bool = False
+) -> Compiled:
+    """Compile a ruleset; `read` gives the text of an imported file, by its path relative to the ruleset's.
+
+    With `prove` its promises are decided and its prices compared over all usage, which rating does not need.
+    """
     gathered = gather(source, read, max_bytes=max_bytes)
     gone = unread(gathered.findings, gathered.sources)
     ruleset, resolved = resolve(gathered.trees, gathered.sources, gone)
@@ -49,15 +60,30 @@ def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_by
     said = {(finding.code, finding.span) for finding in gathered.findings}
     meaning = [item for item in meaning if (item.code, item.span) not in said and not gone.explains(item)]
     findings = [*gathered.findings, *meaning]
-    findings = [*_not_allowed(findings, ruleset)]
     if has_errors(findings):
+        findings = [*_not_allowed(findings, ruleset, proved=prove)]
         return Compiled(None, ruleset, in_order(findings), gathered.sources, gathered.trees)
     program = lower(ruleset, trees, _content_hash(gathered, ruleset), gathered.sources)
     verify(program)
-    return Compiled(program, ruleset, in_order(findings), gathered.sources, gathered.trees)
+    outcomes: tuple[Outcome, ...] = ()
+    if prove:
+        # Imported where it is used: rating does not wait for it.
+        from .proofs.findings import proved
+
+        outcomes, shown = proved(program, ruleset)
+        findings += shown
+    findings = [*_not_allowed(findings, ruleset, proved=prove)]
+    return Compiled(
+        None if has_errors(findings) else program,
+        ruleset,
+        in_order(findings),
+        gathered.sources,
+        gathered.trees,
+        outcomes,
+    )
 
 
-def _not_allowed(findings: Sequence[Diagnostic], ruleset: Ruleset) -> Iterator[Diagnostic]:
+def _not_allowed(findings: Sequence[Diagnostic], ruleset: Ruleset, *, proved: bool) -> Iterator[Diagnostic]:
     """The findings without the warnings that the ruleset allows, and a word on what allows nothing."""
     warned = {finding.code for finding in findings if finding.severity is Severity.WARNING}
     allowed = {allow.code for allow in ruleset.allows} & warned
@@ -66,8 +92,8 @@ def _not_allowed(findings: Sequence[Diagnostic], ruleset: Ruleset) -> Iterator[D
         # What is wrong may hide what is allowed.
         return
     for allow in ruleset.allows:
-        if allow.code.startswith(_OF_COMPARISONS):
-            continue  # only a comparison with an earlier version can tell
+        if allow.code.startswith(_OF_COMPARISONS) or (allow.code.startswith(_OF_PROOFS) and not proved):
+            continue  # only a comparison with an earlier version, or a proof, can tell
         if allow.code not in warned and allow.code.startswith(_OF_RULESETS):
             yield Diagnostic(
                 "RB2502",

@@ -58,6 +58,11 @@ def _count(fee: Fee, readings: Readings) -> Step | None:
     return given(Role.QUANTITY, number, f"account.{fee.multiplier}", fee.per)
 
 
+def terms_due(fee: Fee, situation: Situation) -> Fraction:
+    """How many terms of a fee stand on the statement, those that are covered in part by their share."""
+    return sum((_share(fee, situation, term).value for term in _terms(fee, situation)), Fraction(0))
+
+
 def fee_start(fee: Fee, start: date) -> date:
     """The first day that a fee is owed for: the subscription's, or the day after its trial."""
     return start if fee.trial is None else fee.trial.after(start, fee.trial_steps)

@@ -92,7 +92,7 @@ def test_a_file_that_two_import_is_reported_once(ratebook: Callable, folder: Pat
 
 def test_what_is_not_decided_is_said_on_standard_error(ratebook: Callable, folder: Path) -> None:
     path = folder / "shop.rates"
-    path.write_text(path.read_text(encoding="utf-8") + "\npromise more sales never costs less\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "\npromise margin on sales is at least 10%\n", encoding="utf-8")
     ran = ratebook("check", ".", "--format", "junit", "--require-proof")
     assert ran.code == 3 and "not decided" in ran.err and "not decided" not in ran.out
     ElementTree.fromstring(ran.out.encode("utf-8"))

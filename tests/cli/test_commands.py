@@ -50,11 +50,14 @@ def test_check_fails_on_warnings_where_asked(ratebook: Callable, folder: Path) -
     assert ratebook("check", "warned.rates", "--fail-on", "warning").code == 1
 
 
-def test_promises_are_not_decided_yet(ratebook: Callable, folder: Path) -> None:
+def test_a_promise_is_proved_or_not_decided(ratebook: Callable, folder: Path) -> None:
     text = (folder / "shop.rates").read_text() + "\npromise more sales never costs less\n"
     (folder / "promised.rates").write_text(text)
+    ran = ratebook("check", "promised.rates", "--require-proof")
+    assert ran.code == 0 and "never costs less: proved" in ran.out
+    (folder / "promised.rates").write_text(text + "promise margin on sales is at least 10%\n")
     ran = ratebook("check", "promised.rates")
-    assert ran.code == 0 and "not decided" in ran.out
+    assert ran.code == 0 and "not decided, because no `cost of sales` is declared" in ran.out
     assert ratebook("check", "promised.rates", "--require-proof").code == 3
 
 

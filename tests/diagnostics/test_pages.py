@@ -22,7 +22,7 @@ PAGES = list(pages().values())
 
 
 def codes_of(item: Page, text: str) -> set[str]:
-    result = compile_ruleset(Source("page.rates", f"{item.given}\n{text}" if item.given else text))
+    result = compile_ruleset(Source("page.rates", f"{item.given}\n{text}" if item.given else text), prove=True)
     codes = {finding.code for finding in result.findings}
     if item.code.code == "RB5004" and result.program is not None and result.ruleset is not None:
         outcomes = [run_example(result.program, example) for example in result.ruleset.examples]

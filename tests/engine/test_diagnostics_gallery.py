@@ -38,7 +38,7 @@ def compiled(path: Path) -> Compiled:
         file = GALLERY / name
         return file.read_text("utf-8") if file.is_file() else None
 
-    return compile_ruleset(Source(path.name, path.read_text("utf-8")), read)
+    return compile_ruleset(Source(path.name, path.read_text("utf-8")), read, prove=True)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
