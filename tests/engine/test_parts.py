@@ -116,7 +116,7 @@ plan changes from 2026-01-01 before 2026-05-15:
   billed quarterly
   charge egress: at $1 per GB
     cap $20
-  minimum $25
+  minimum $20
 
 plan changes from 2026-05-15:
   billed quarterly
