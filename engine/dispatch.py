@@ -53,7 +53,13 @@ class Branch(Record):
     otherwise_text: str = ""
 
 
-Tree: TypeAlias = Leaf | Branch
+class Chain(Record):
+    """Whole tables that are asked one after another: the first that has a row for a combination prices it."""
+
+    trees: tuple[Tree, ...]
+
+
+Tree: TypeAlias = Leaf | Branch | Chain
 Key: TypeAlias = tuple[str, ...]
 
 
@@ -63,17 +69,26 @@ def dispatch(tree: Tree, values: tuple[Scalar | None, ...], in_window: Callable[
     `values` holds one value a column, None where it is missing (or where the column is `time`); `in_window` tells
     whether the combination's time lies in a window.
     """
+    if isinstance(tree, Chain):
+        answer: tuple[int, Key] | int = 0
+        for part in tree.trees:
+            answer = dispatch(part, values, in_window)
+            if not isinstance(answer, int):
+                break
+        return answer
     key: list[str] = []
     while isinstance(tree, Branch):
-        found = _step(tree, values[tree.column], in_window)
+        found = step(tree, values[tree.column], in_window)
         if found is None:
             return tree.column
         text, tree = found
         key.append(text)
+    assert isinstance(tree, Leaf), "tables follow one another as a whole"
     return tree.row, tuple(key)
 
 
-def _step(branch: Branch, value: Scalar | None, in_window: Callable[[str], bool]) -> tuple[str, Tree] | None:
+def step(branch: Branch, value: Scalar | None, in_window: Callable[[str], bool]) -> tuple[str, Tree] | None:
+    """What one column makes of a value: the key's text and the tree below, or None where it has no row."""
     for name, below in branch.windows:
         if in_window(name):
             return name, below

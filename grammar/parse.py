@@ -58,7 +58,8 @@ def parse(source: Source, *, max_bytes: int = BYTES_MAX) -> tuple[Ruleset, tuple
 
 
 @cache
-def _machine() -> Machine:
+def machine() -> Machine:
+    """The walk over the tables of the language, made once."""
     return Machine(load_tables(), ACTIONS)
 
 
@@ -94,7 +95,7 @@ class _Attempt:
                 return None
             known = len(self.build.found)
             try:
-                tree = _machine().parse(self.build, self.layout.text, self.lines, self.patches)
+                tree = machine().parse(self.build, self.layout.text, self.lines, self.patches)
             except StuckError as stuck:
                 del self.build.found[known:]
                 if not self._mend(stuck):

@@ -12,7 +12,7 @@ from ..holiday import library_version
 from ..plan import Program, verify
 from ..window import Difference, Holidays, Intersection, Union, Window
 from .checks import check
-from .imports import Gathered, Reader, gather
+from .imports import PRICE_BYTES_MAX, Gathered, Reader, gather
 from .lower import build_trees, lower
 from .model import Ruleset
 from .resolve import resolve
@@ -35,11 +35,17 @@ class Compiled:
     """The syntax of each file, for whoever shows declarations as they are written."""
 
 
-def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_bytes: int = MAX_BYTES) -> Compiled:
-    """Compile a ruleset; `read` gives the text of an imported file, by its path relative to the ruleset's."""
-    gathered = gather(source, read, max_bytes=max_bytes)
+def compile_ruleset(
+    source: Source,
+    read: Reader = lambda _path: None,
+    *,
+    max_bytes: int = MAX_BYTES,
+    price_bytes_max: int = PRICE_BYTES_MAX,
+) -> Compiled:
+    """Compile a ruleset; `read` gives the text of an imported file or a price file, by its path from the ruleset's."""
+    gathered = gather(source, read, max_bytes=max_bytes, price_bytes_max=price_bytes_max)
     gone = unread(gathered.findings, gathered.sources)
-    ruleset, resolved = resolve(gathered.trees, gathered.sources, gone)
+    ruleset, resolved = resolve(gathered.trees, gathered.sources, gone, gathered.prices)
     if ruleset is None:
         # A header that did not parse has been reported; that it is missing is no news then.
         return Compiled(None, None, in_order(gathered.findings or resolved), gathered.sources)
@@ -48,7 +54,7 @@ def compile_ruleset(source: Source, read: Reader = lambda _path: None, *, max_by
     # The grammar has said it where both stumble over the same words.
     said = {(finding.code, finding.span) for finding in gathered.findings}
     meaning = [item for item in meaning if (item.code, item.span) not in said and not gone.explains(item)]
-    findings = [*gathered.findings, *meaning]
+    findings = [*gathered.findings, *gathered.price_findings, *meaning]
     findings = [*_not_allowed(findings, ruleset)]
     if has_errors(findings):
         return Compiled(None, ruleset, in_order(findings), gathered.sources, gathered.trees)

@@ -14,9 +14,10 @@ from .. import plan as operations
 from .. import schedule
 from ..derivation import Place
 from ..dispatch import Tree
-from ..plan import Policy, Program, Targets, Tax
+from ..plan import ColumnKind, Policy, Program, Targets, Tax
 from ..schedule import Mode, Schedule
-from .model import Band, Charge, Plan, PolicyModel, Row, Ruleset
+from .model import Band, Charge, Plan, PolicyModel, Ruleset
+from .times import Times
 from .tree import build_tree
 
 _EPOCH = date(2024, 1, 1)
@@ -33,13 +34,22 @@ class Trees:
 def build_trees(ruleset: Ruleset) -> Trees:
     """The decision trees of a ruleset. A table that several contracts share is reported once."""
     zone = ZoneInfo(ruleset.zone)
+    times: dict[date, Times] = {}
     trees: dict[tuple[str, date | None, str], Tree] = {}
+    built: dict[tuple[object, ...], Tree] = {}
     findings: dict[Diagnostic, None] = {}
     for plan in ruleset.plans:
+        since = plan.start or _EPOCH
         for charge in plan.charges:
-            tree, found = build_tree(charge, ruleset.windows, zone, plan.start or _EPOCH)
-            trees[plan.name, plan.start, charge.name] = tree
-            findings.update(dict.fromkeys(found))
+            # A contract has the very rows of what it extends; only prices by time depend on when they begin.
+            by_time = any(column.kind is ColumnKind.TIME for column in charge.columns)
+            key = (id(charge.rows), charge.name, charge.first_match, charge.columns, since if by_time else None)
+            if key not in built:
+                if since not in times:
+                    times[since] = Times(ruleset.windows, zone, since)
+                built[key], found = build_tree(charge, times[since])
+                findings.update(dict.fromkeys(found))
+            trees[plan.name, plan.start, charge.name] = built[key]
     return Trees(trees, tuple(findings))
 
 
@@ -130,10 +140,10 @@ def _charge(charge: Charge, tree: Tree, sources: Mapping[str, Source]) -> operat
         unit=charge.unit_text,
         columns=charge.columns,
         tree=tree,
-        rows=tuple(_row(charge, row, sources) for row in charge.rows),
         pooling=charge.pooling,
         counted=charge.counted,
         prorated=charge.prorated,
+        rows=_rows(charge, sources),
         bounds_per_row=charge.bounds_per_row,
         minimum=charge.minimum,
         cap=charge.cap,
@@ -149,9 +159,19 @@ def _charge(charge: Charge, tree: Tree, sources: Mapping[str, Source]) -> operat
     )
 
 
-def _row(charge: Charge, row: Row, sources: Mapping[str, Source]) -> operations.Row:
-    place = _place(row.span, sources) if charge.columns else charge.place
-    return operations.Row(schedule_of(charge.mode, row.bands), place, row.minimum, row.cap)
+def _rows(charge: Charge, sources: Mapping[str, Source]) -> tuple[operations.Row, ...]:
+    """The rows with their schedules; rows that share their bands share the schedule."""
+    schedules = {id(row.bands): row.bands for row in charge.rows}
+    made = {key: schedule_of(charge.mode, bands) for key, bands in schedules.items()}
+    return tuple(
+        operations.Row(
+            made[id(row.bands)],
+            _place(row.span, sources) if charge.columns else charge.place,
+            row.minimum,
+            row.cap,
+        )
+        for row in charge.rows
+    )
 
 
 def _place(span: Span, sources: Mapping[str, Source]) -> Place:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from ..derivation import Role, Step, given, product, rounded, total
-from ..dispatch import Branch, Tree
+from ..dispatch import Branch, Chain, Tree
 from ..period import Period
 from ..plan import Charge, OfEach
 from ..schedule import Mode, Schedule, band_of, fitting
@@ -218,6 +218,8 @@ def _cuts(charge: Charge, readings: Readings) -> list[datetime]:
 
 
 def _windows(tree: Tree) -> set[str]:
+    if isinstance(tree, Chain):
+        return set().union(*(_windows(part) for part in tree.trees))
     if not isinstance(tree, Branch):
         return set()
     found = {name for name, _ in tree.windows}

@@ -17,6 +17,7 @@ from ...quantity import Unit, UnitTable
 from ...statement import Labels
 from ...usage import EventSchema, FieldSchema
 from ...window import Window
+from ..sheet import PriceTables
 
 T = TypeVar("T")
 
@@ -115,6 +116,7 @@ class Scope:
     file_lost: bool = False
     """Whether a file could not be read, so that any name may be declared in it."""
     findings: list[Diagnostic] = field(default_factory=list)
+    price_tables: PriceTables = field(default_factory=PriceTables)
 
     def report(
         self,
