@@ -6,6 +6,7 @@ on its own, so that a mistake stays in it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,9 +14,12 @@ from typing import Any, TypeAlias
 from ..diagnostics import Diagnostic, Span
 from . import syntax
 from .builder import Build
-from .builder.prices import REFUSED, cell_of, column_of
+from .builder.prices import REFUSED, bare_number, cell_of, column_of
 from .machine import StuckError
 from .parse import machine
+
+_BARE_NUMBER = re.compile(r"-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?= +per | +each$)")
+"""A number where the money of a price belongs."""
 
 Cell: TypeAlias = syntax.Key | syntax.Price | syntax.Money | None
 
@@ -34,6 +38,7 @@ def read_columns(
     """The columns that the cells of a first row name; None with findings."""
     build = Build(file, currency)
     columns: list[syntax.Column] = []
+    places = [_trimmed(text, *place) for place in places]
     for (start, end), made in zip(places, machine().cells(build, text, places, head=True), strict=True):
         if isinstance(made, StuckError):
             build.report(_no_column(Span(file, start, end), text[start:end]))
@@ -47,10 +52,15 @@ def read_cells(
 ) -> list[ReadCell]:
     """The cells at these places of a text, all of one column."""
     build = Build(file, currency)
-    places = tuple(places)
+    places = [_trimmed(text, *place) for place in places]
     found: list[ReadCell] = []
     for (start, end), made in zip(places, machine().cells(build, text, places, head=False), strict=True):
-        if isinstance(made, StuckError):
+        number = _BARE_NUMBER.match(text, start, end)
+        if number is not None and isinstance(column, syntax.PriceColumn | syntax.BandColumn):
+            at = Span(file, start, number.end())
+            build.report(bare_number(build, syntax.Number(span=at, digits=number.group().replace(",", ""))))
+            found.append(ReadCell(None, tuple(build.found)))
+        elif isinstance(made, StuckError):
             build.report(_no_cell(Span(file, start, end), text, made, column))
             found.append(ReadCell(None, tuple(build.found)))
         else:
@@ -58,6 +68,11 @@ def read_cells(
             found.append(ReadCell(None if cell is REFUSED else cell, tuple(build.found)))
         build.found.clear()
     return found
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    inner = text[start:end]
+    return start + len(inner) - len(inner.lstrip(" ")), start + len(inner.rstrip(" ")) if inner.strip(" ") else end
 
 
 def _no_column(span: Span, text: str) -> Diagnostic:

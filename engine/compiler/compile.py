@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...diagnostics import CODES, Diagnostic, Severity, Source, has_errors, in_order
 from ...grammar import syntax
+from ...grammar.parse import without_garbage_collector
 from ..holiday import library_version
 from ..plan import Program, verify
 from ..window import Difference, Holidays, Intersection, Union, Window
@@ -43,6 +44,11 @@ def compile_ruleset(
     price_bytes_max: int = PRICE_BYTES_MAX,
 ) -> Compiled:
     """Compile a ruleset; `read` gives the text of an imported file or a price file, by its path from the ruleset's."""
+    with without_garbage_collector():
+        return _compile(source, read, max_bytes, price_bytes_max)
+
+
+def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int) -> Compiled:
     gathered = gather(source, read, max_bytes=max_bytes, price_bytes_max=price_bytes_max)
     gone = unread(gathered.findings, gathered.sources)
     ruleset, resolved = resolve(gathered.trees, gathered.sources, gone, gathered.prices)

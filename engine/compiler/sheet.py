@@ -101,7 +101,8 @@ def read_sheet(source: Source) -> Sheet:
         if not findings:
             findings.append(_empty(source, "it has no first row with the names of its columns"))
     elif len(head.cells) == 1 and (sign := next((sign for sign in _DIVIDERS if sign in head.cells[0]), "")):
-        findings = [_other_divider(source.name, head, sign)]
+        # Nothing in it is a cell then.
+        findings, rows = [_other_divider(source.name, head, sign)], []
     elif not rows and not findings:
         findings.append(_empty(source, "it has a first row and no prices below it"))
     return Sheet(source, head, tuple(rows), few(findings, "places"))

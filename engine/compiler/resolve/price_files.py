@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from ....diagnostics import Diagnostic, Label, Span, has_errors
@@ -17,7 +18,7 @@ from ....grammar.cells import read_cells, read_columns
 from ...plan import Bound
 from ...schedule import Mode
 from ..few import few
-from ..model import Band, Key, PriceFile, Row
+from ..model import Band, Key, Price, PriceFile, Row
 from ..sheet import Sheet, SheetRow, read_sheet
 from .plain_cells import plain_key
 from .prices import Priced, resolve_bands, resolve_price
@@ -98,7 +99,10 @@ def _rows(scope: Scope, sheet: Sheet, keys: tuple[KeyField, ...], priced: Priced
         return None
     reading = _Reading(scope, sheet, priced, mode or Mode.GRADUATED)
     for index, column in enumerate(columns):
-        reading.column(index, column, order.get(index))
+        if isinstance(column, syntax.KeyColumn):
+            reading.key_column(index, column, order[index])
+        else:
+            reading.price_column(index, column)
     made = reading.rows(sorted(order), heads, columns)
     if made is None or sheet.findings:
         return None
@@ -131,27 +135,25 @@ class _Reading:
     mode: Mode
     keys: dict[int, dict[str, Key]] = field(default_factory=dict)
     cells: dict[int, dict[str, syntax.Price | syntax.Money | None]] = field(default_factory=dict)
+    prices: dict[tuple[int, str], Price] = field(default_factory=dict)
     wrong: dict[tuple[int, str], tuple[tuple[int, int], tuple[Diagnostic, ...]]] = field(default_factory=dict)
     """For the column and text of a bad cell where it stands first, and the findings there."""
     shared: dict[tuple[str, ...], tuple[Band, ...] | None] = field(default_factory=dict)
 
-    def column(self, index: int, column: syntax.Column, key: KeyField | None) -> None:
-        """Read each different text of a column."""
-        first: dict[str, SheetRow] = {}
-        for row in self.sheet.rows:
-            first.setdefault(row.cells[index], row)
-        if key is None:
-            cells = self.cells[index] = {}
-            for text, place, cell in self._grammar(index, first, column):
-                assert cell is None or isinstance(cell, syntax.Money | _Price)
-                if self._noting(index, text, place, lambda cell=cell: self._fits(cell)):  # type: ignore[misc]
-                    cells[text] = cell
-            return
+    def price_column(self, index: int, column: syntax.Column) -> None:
+        """Read each different text of a column of prices or amounts."""
+        cells = self.cells[index] = {}
+        for text, place, cell in self._grammar(index, self._first(index), column):
+            assert cell is None or isinstance(cell, syntax.Money | _Price)
+            if self._noting(index, text, place, partial(self._fits, index, text, cell)):
+                cells[text] = cell
+
+    def key_column(self, index: int, column: syntax.KeyColumn, key: KeyField) -> None:
+        """Read each different text of a key column; plain ones as they stand."""
         keys = self.keys[index] = {}
-        prefix = isinstance(column, syntax.KeyColumn) and column.prefix
         rest: dict[str, SheetRow] = {}
-        for text, row in first.items():
-            plain = plain_key(text, key.schema, prefix=prefix)
+        for text, row in self._first(index).items():
+            plain = plain_key(text, key.schema, prefix=column.prefix)
             if plain is None:
                 rest[text] = row
             elif isinstance(plain, str):
@@ -161,14 +163,16 @@ class _Reading:
                 keys[text] = plain
         for text, place, cell in self._grammar(index, rest, column):
             assert isinstance(cell, syntax.ValuesKey | syntax.RangeKey | syntax.AnyKey | syntax.OtherwiseKey)
-            made = self._noting(
-                index,
-                text,
-                place,
-                lambda cell=cell: key_of(self.scope, cell, key, prefix=prefix),  # type: ignore[misc]
-            )
+            made = self._noting(index, text, place, partial(key_of, self.scope, cell, key, prefix=column.prefix))
             if made is not None:
                 keys[text] = made
+
+    def _first(self, index: int) -> dict[str, SheetRow]:
+        """Each different text of a column and the row in which it stands first."""
+        first: dict[str, SheetRow] = {}
+        for row in self.sheet.rows:
+            first.setdefault(row.cells[index], row)
+        return first
 
     def _grammar(
         self, index: int, first: Mapping[str, SheetRow], column: syntax.Column
@@ -194,7 +198,7 @@ class _Reading:
         del findings[before:]
         return None
 
-    def _fits(self, cell: object) -> bool:
+    def _fits(self, index: int, text: str, cell: object) -> bool:
         """Whether a price or an amount is one for what is priced; notes why it is not."""
         match cell:
             case None:
@@ -203,7 +207,10 @@ class _Reading:
                 return self.scope.money_value(cell) is not None
             case _:
                 assert isinstance(cell, _Price)
-                return resolve_price(self.scope, cell, self.priced, self.mode) is not None
+                price = resolve_price(self.scope, cell, self.priced, self.mode)
+                if price is not None:
+                    self.prices[index, text] = price
+                return price is not None
 
     def _two_readings(self, place: tuple[int, int], text: str, why: str) -> Diagnostic:
         span = Span(self.sheet.source.name, *place)
@@ -266,9 +273,8 @@ class _Reading:
             written = [(head, _price(nodes[index])) for index, head in heads.items()]
             bands = resolve_bands(scope, written, self.priced, self.mode)
         else:
-            (node,) = (_price(nodes[index]) for index in texts if index not in amounts)
-            price = resolve_price(scope, node, self.priced, self.mode)
-            bands = None if price is None else (Band(node.span, "", None, price),)
+            (price,) = (self.prices[index, text] for index, text in texts.items() if index not in amounts)
+            bands = (Band(price.span, "", None, price),)
         for index in texts:
             once = nodes[index]
             if index in amounts and isinstance(once, syntax.Money) and bands is not None:
