@@ -56,8 +56,9 @@ def build_trees(ruleset: Ruleset) -> Trees:
 def lower(ruleset: Ruleset, trees: Trees, content_hash: str, sources: Mapping[str, Source]) -> Program:
     """The program of a ruleset without errors."""
     plans: dict[str, list[operations.Plan]] = {}
+    policies = PoliciesByPlan(ruleset)
     for plan in ruleset.plans:
-        plans.setdefault(plan.name, []).append(_plan(ruleset, plan, trees, sources))
+        plans.setdefault(plan.name, []).append(_plan(ruleset, plan, policies, trees, sources))
     return Program(
         name=ruleset.name,
         labels=ruleset.labels,
@@ -76,7 +77,9 @@ def lower(ruleset: Ruleset, trees: Trees, content_hash: str, sources: Mapping[st
     )
 
 
-def _plan(ruleset: Ruleset, plan: Plan, trees: Trees, sources: Mapping[str, Source]) -> operations.Plan:
+def _plan(
+    ruleset: Ruleset, plan: Plan, policies: PoliciesByPlan, trees: Trees, sources: Mapping[str, Source]
+) -> operations.Plan:
     return operations.Plan(
         name=plan.name,
         labels=plan.labels,
@@ -90,7 +93,7 @@ def _plan(ruleset: Ruleset, plan: Plan, trees: Trees, sources: Mapping[str, Sour
         fees=plan.fees,
         includes=plan.includes,
         bounds=plan.bounds,
-        policies=tuple(_narrowed(item.policy, plan) for item in policies_of(ruleset, plan)),
+        policies=tuple(_narrowed(item.policy, plan) for item in policies.of(plan)),
         taxes=tuple(_narrowed_tax(item.tax, plan) for item in ruleset.taxes if concerns(item.plans, plan)),
         dated_by_usage=plan.dated_by_usage,
     )
@@ -101,8 +104,30 @@ def concerns(plans: Sequence[str], plan: Plan) -> bool:
     return not plans or any(name in plans for name in plan.lineage)
 
 
+class PoliciesByPlan:
+    """The policies of a ruleset by the plans that they are for, so that many plans do not ask each of many policies."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._removed = ruleset.removed
+        self._named: dict[str, list[tuple[int, PolicyModel]]] = {}
+        self._general: list[tuple[int, PolicyModel]] = []
+        for place in enumerate(ruleset.policies):
+            for name in place[1].plans:
+                self._named.setdefault(name, []).append(place)
+            if not place[1].plans:
+                self._general.append(place)
+
+    def of(self, plan: Plan) -> list[PolicyModel]:
+        """The policies that concern a plan, as written, without those that a contract removes."""
+        gone = frozenset[str]().union(*(self._removed.get(name, frozenset()) for name in plan.lineage))
+        found = dict(self._general)
+        for name in plan.lineage:
+            found.update(self._named.get(name, ()))
+        return [found[place] for place in sorted(found) if found[place].policy.name not in gone]
+
+
 def policies_of(ruleset: Ruleset, plan: Plan) -> list[PolicyModel]:
-    """The policies that concern a plan, without those that a contract removes."""
+    """The policies that concern one plan; for many plans `PoliciesByPlan` is asked."""
     return [item for item in ruleset.policies if _holds_for(ruleset, item, plan)]
 
 
@@ -118,8 +143,9 @@ def _holds_for(ruleset: Ruleset, item: PolicyModel, plan: Plan) -> bool:
 
 
 def _targets(targets: Targets, plan: Plan) -> Targets:
-    names = tuple(name for name in targets.names if name in plan.line_names)
-    return replace(targets, names=names)
+    own = plan.line_names
+    names = tuple(name for name in targets.names if name in own)
+    return targets if names == targets.names else replace(targets, names=names)
 
 
 def _narrowed(policy: Policy, plan: Plan) -> Policy:
