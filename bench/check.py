@@ -44,8 +44,6 @@ account:
 window peak: mon to fri 08:00 to 20:00
 window night: daily 22:00 to 06:00
 window summer: jun to aug
-
-offers combine best one
 """
 
 FAMILY = """
@@ -133,8 +131,8 @@ example "a contract, plan {n}" on contract{n} in 2027-03:
 OFFER = """
 offer offer{n} "Offer {n}" from {start} before {end}:
   {share}% off total
-  when account.segment is {segment}
-  when month is {month}
+  when account.country is c{n} and account.segment is not {segment}
+  when month > {month}
 """
 
 TAX = """
@@ -163,7 +161,7 @@ def ruleset(lines: int) -> str:
             "fee": number % 90 + 10,
             "share": number % 20 + 1,
             "segment": SEGMENTS[number % len(SEGMENTS)],
-            "month": number % 12 + 1,
+            "month": number % 11 + 1,
         }
         for text in (FAMILY, PLAN, LATER, *([OFFER] if number % 4 == 0 else [])):
             parts.append(text.format(**values))
