@@ -69,7 +69,10 @@ def compile(text: str, *, name: str = "ruleset.rates", imports: Mapping[str, str
 
 
 def load(path: str | Path) -> Ruleset:
-    """Compile a ruleset file, what it imports and its price files. Raises `RatebookError`, also where the file cannot be read."""
+    """Compile a ruleset file, what it imports and its price files.
+
+    Raises `RatebookError`, also where a file cannot be read.
+    """
     path = Path(path)
     compiled = compile_file(path, name=path.name)
     if isinstance(compiled, Diagnostic):

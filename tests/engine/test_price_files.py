@@ -17,6 +17,7 @@ import ratebook
 from ratebook.diagnostics import Diagnostic, Source
 from ratebook.engine.compiler.compile import Compiled, compile_ruleset
 from ratebook.engine.compiler.sheet import read_sheet
+from ratebook.engine.derivation import Step
 from ratebook.engine.dispatch import dispatch
 from ratebook.engine.plan import Charge
 from ratebook.engine.schedule import price
@@ -190,6 +191,22 @@ def test_derivations_and_explanations_name_the_line_of_the_file() -> None:
     assert str(statement.lines[0].place) == "p/list.csv:3"
     explained = ratebook.explain(rules, statement)
     assert "p/list.csv:3" in explained and "49,$0.20 each" in explained
+
+
+def test_the_price_of_an_event_names_the_line_of_the_file() -> None:
+    rows = "dialled prefix,price\n44,$0.10 each\notherwise,refused\n"
+    text = f'{HEAD}  charge each of each call by dialled: prices from "list.csv"\n'
+    rules = ratebook.compile(text, name="acme.rates", imports={"list.csv": rows})
+    call = {"account": "a", "event": "call", "time": "2026-03-03T10:00:00Z", "kind": "fax", "size": 1}
+    accounts = [{"account": "a", "plan": "payg", "start": "2026-01-01"}]
+    (statement,) = ratebook.rate(rules, [{"id": "1", "dialled": "4420", **call}], accounts, "2026-03")
+    assert "list.csv:2" in places(statement.lines[0].derivation)
+    with pytest.raises(ratebook.RatebookError, match=r"list\.csv:3"):
+        ratebook.rate(rules, [{"id": "1", "dialled": "99", **call}], accounts, "2026-03")
+
+
+def places(step: Step) -> set[str]:
+    return {str(step.place)}.union(*(places(part) for part in step.parts))
 
 
 def test_the_hash_holds_the_prices() -> None:
