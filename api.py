@@ -61,15 +61,18 @@ class Ruleset:
 def compile(text: str, *, name: str = "ruleset.rates", imports: Mapping[str, str] | None = None) -> Ruleset:  # noqa: A001
     """Compile the text of a ruleset.
 
-    `name` is how statements and messages cite it; `imports` maps paths of imported files to their texts. Raises
-    `RatebookError` with every error.
+    `name` is how statements and messages cite it; `imports` maps paths of imported files and of price files to their
+    texts. Raises `RatebookError` with every error.
     """
     files = dict(imports or {})
     return _ruleset(compile_ruleset(Source(name, text), files.get))
 
 
 def load(path: str | Path) -> Ruleset:
-    """Compile a ruleset file and what it imports. Raises `RatebookError`, also where the file cannot be read."""
+    """Compile a ruleset file, what it imports and its price files.
+
+    Raises `RatebookError`, also where a file cannot be read.
+    """
     path = Path(path)
     compiled = compile_file(path, name=path.name)
     if isinstance(compiled, Diagnostic):

@@ -104,6 +104,12 @@ CODES = _table(
     Code("RB2231", "window that no time lies in"),
     Code("RB2232", "band that a cap hides", warning=True),
     Code("RB2233", "included units that nothing prices", warning=True),
+    Code("RB2220", "price file that is not CSV"),
+    Code("RB2221", "price file without prices"),
+    Code("RB2222", "price file that is too large"),
+    Code("RB2223", "price files whose columns are in another order"),
+    Code("RB2224", "price file that is never asked"),
+    Code("RB2225", "cell that can be read in two ways"),
     # RB23xx: dates and versions
     Code("RB2301", "dates that overlap"),
     Code("RB2302", "gap between versions", warning=True),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from .codes import CODES, Code
 
@@ -41,6 +42,7 @@ class Page:
     """What is said of a code. `given` is the ruleset text above `bad` and `good`; empty texts are left out.
 
     `earlier` is what stood in the place of both in the version that they are compared with, below `given` too.
+    `files` are texts of files that `bad` and `good` name.
     """
 
     code: Code
@@ -52,6 +54,7 @@ class Page:
     bad_row: str = ""
     good_row: str = ""
     earlier: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def examples(self) -> tuple[tuple[str, str], ...]:
@@ -61,6 +64,7 @@ class Page:
             ("Before", self.earlier),
             (reported, self.bad),
             ("Accepted", self.good),
+            *self.files.items(),
             (f"{reported} row", self.bad_row),
             ("Accepted row", self.good_row),
         )
@@ -87,7 +91,7 @@ def pages() -> Mapping[str, Page]:
     return {code: _page(CODES[code], written[code], given) for code in CODES}
 
 
-def _page(code: Code, written: Mapping[str, str], given: Mapping[str, str]) -> Page:
+def _page(code: Code, written: Mapping[str, Any], given: Mapping[str, str]) -> Page:
     return Page(
         code,
         written["meaning"],
@@ -98,6 +102,7 @@ def _page(code: Code, written: Mapping[str, str], given: Mapping[str, str]) -> P
         written.get("bad_row", ""),
         written.get("good_row", ""),
         _text(written.get("earlier", "")),
+        {name: _text(text) for name, text in written.get("files", {}).items()},
     )
 
 

@@ -5,9 +5,12 @@ Offsets count characters, not bytes. Lines and columns are for people and count 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass, field
+
+_LINE_END = re.compile("\n")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,7 +36,7 @@ class Source:
 
     def __post_init__(self) -> None:
         starts = [0]
-        starts.extend(index + 1 for index, character in enumerate(self.text) if character == "\n")
+        starts.extend(found.end() for found in _LINE_END.finditer(self.text))
         object.__setattr__(self, "_line_starts", tuple(starts))
 
     @property

@@ -7,7 +7,7 @@ is its value, or the cell's own words in a prefix, range or window column: that 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from datetime import date
 from fractions import Fraction
@@ -53,8 +53,30 @@ class Branch(Record):
     otherwise_text: str = ""
 
 
-Tree: TypeAlias = Leaf | Branch
+class Chain(Record):
+    """Whole tables that are asked one after another: the first that has a row for a combination prices it."""
+
+    trees: tuple[Tree, ...]
+
+
+Tree: TypeAlias = Leaf | Branch | Chain
 Key: TypeAlias = tuple[str, ...]
+
+
+def below(tree: Tree) -> Iterator[Tree]:
+    """The trees that a tree leads to in one step."""
+    match tree:
+        case Leaf():
+            return
+        case Chain(trees):
+            yield from trees
+        case Branch():
+            yield from tree.values.values()
+            yield from (case.tree for case in tree.ranges)
+            yield from tree.prefixes.values()
+            yield from (part for _, part in tree.windows)
+            if tree.otherwise is not None:
+                yield tree.otherwise
 
 
 def dispatch(tree: Tree, values: tuple[Scalar | None, ...], in_window: Callable[[str], bool]) -> tuple[int, Key] | int:
@@ -63,17 +85,26 @@ def dispatch(tree: Tree, values: tuple[Scalar | None, ...], in_window: Callable[
     `values` holds one value a column, None where it is missing (or where the column is `time`); `in_window` tells
     whether the combination's time lies in a window.
     """
+    if isinstance(tree, Chain):
+        answer: tuple[int, Key] | int = 0
+        for part in tree.trees:
+            answer = dispatch(part, values, in_window)
+            if not isinstance(answer, int):
+                break
+        return answer
     key: list[str] = []
     while isinstance(tree, Branch):
-        found = _step(tree, values[tree.column], in_window)
+        found = step(tree, values[tree.column], in_window)
         if found is None:
             return tree.column
         text, tree = found
         key.append(text)
+    assert isinstance(tree, Leaf), "tables follow one another as a whole"
     return tree.row, tuple(key)
 
 
-def _step(branch: Branch, value: Scalar | None, in_window: Callable[[str], bool]) -> tuple[str, Tree] | None:
+def step(branch: Branch, value: Scalar | None, in_window: Callable[[str], bool]) -> tuple[str, Tree] | None:
+    """What one column makes of a value: the key's text and the tree below, or None where it has no row."""
     for name, below in branch.windows:
         if in_window(name):
             return name, below

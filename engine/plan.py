@@ -19,7 +19,7 @@ from ..money import MoneyUnit, Rounding
 from ..records import Record, field
 from .condition import Condition
 from .derivation import Place
-from .dispatch import Branch, Leaf, Tree
+from .dispatch import Branch, Chain, Leaf, Tree, below
 from .period import Billing, Every
 from .quantity import Unit
 from .schedule import Mode, Schedule
@@ -577,8 +577,9 @@ def _violations_of_charge(program: Program, charge: Charge, known: set[str]) -> 
             yield f"the tree of charge {charge.name} must lead to its rows"
     if _depth(charge.tree) > len(charge.columns):
         yield f"the tree of charge {charge.name} must not be deeper than its columns"
-    for row in charge.rows:
-        yield from _violations_of_schedule(charge.name, row.schedule)
+    # Rows of a long table share their prices.
+    for schedule in {id(row.schedule): row.schedule for row in charge.rows}.values():
+        yield from _violations_of_schedule(charge.name, schedule)
     yield from _violations_of_ladder(program, charge)
 
 
@@ -632,20 +633,11 @@ def _rows_reached(tree: Tree) -> set[int]:
     match tree:
         case Leaf(row):
             return {row}
-        case Branch():
-            return {row for below in _below(tree) for row in _rows_reached(below)}
-
-
-def _below(branch: Branch) -> Iterator[Tree]:
-    yield from branch.values.values()
-    yield from (case.tree for case in branch.ranges)
-    yield from branch.prefixes.values()
-    yield from (tree for _, tree in branch.windows)
-    if branch.otherwise is not None:
-        yield branch.otherwise
+        case Branch() | Chain():
+            return {row for part in below(tree) for row in _rows_reached(part)}
 
 
 def _depth(tree: Tree) -> int:
     if isinstance(tree, Leaf):
         return 0
-    return 1 + max((_depth(below) for below in _below(tree)), default=0)
+    return int(isinstance(tree, Branch)) + max((_depth(part) for part in below(tree)), default=0)

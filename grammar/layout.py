@@ -66,13 +66,13 @@ class _Code:
 def lay_out(source: Source) -> Layout:
     """Split a text into declarations; lines that cannot be read are reported and marked."""
     found: list[Diagnostic] = []
-    broken = set(_refused_characters(source, found))
+    broken = set(refused_characters(source, found))
     pieces: list[str] = []
     codes: list[_Code] = []
     comments: list[Comment] = []
     offset = 0
     for number, raw in enumerate(source.text.split("\n")):
-        line = raw if raw.isascii() else _as_ascii_twins(raw)
+        line = raw if raw.isascii() else as_ascii_twins(raw)
         pieces.append(line)
         code = _CODE.match(line)
         assert code is not None
@@ -100,7 +100,8 @@ def _column(indentation: str) -> int:
     return len(indentation.replace("\ufeff", "")) + indentation.count("\t")
 
 
-def _as_ascii_twins(line: str) -> str:
+def as_ascii_twins(line: str) -> str:
+    """A line with its full-width twins as ASCII, one for one; texts in quotes and comments stay as they are."""
     parts: list[str] = []
     position, comment = 0, line.find("#")
     while position < len(line):
@@ -130,7 +131,7 @@ def _unclosed(file: str, raw: str, offset: int, quote: int) -> Diagnostic:
     )
 
 
-def _refused_characters(source: Source, found: list[Diagnostic]) -> Iterator[int]:
+def refused_characters(source: Source, found: list[Diagnostic]) -> Iterator[int]:
     """Report characters that may not stand anywhere; yields the numbers (from 0) of the lines that have one."""
     if not unicodedata.is_normalized("NFC", source.text):
         for number in range(1, source.line_count + 1):

@@ -8,7 +8,7 @@ The walk is a loop over a stack: nesting cannot exhaust Python's own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,6 +23,9 @@ Action: TypeAlias = Callable[[Any, list[Any], Span], Any]
 _CURRENCY_CODE = re.compile(r" ?([A-Z]{3})(?![\w.])")
 _SPACES = re.compile(" *")
 _END = "$END"
+_TABLE_HEAD = (("plan p:", True), ("charge c by x:", True))
+"""The lines above a table, and whether each opens a block: cells are read as if they stood below."""
+_TABLE_ROW = (*_TABLE_HEAD, ("| x |", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,36 @@ class Machine:
         for _ in range(level):
             walk.feed("_DEDENT", "", walk.last, walk.last)
         return walk.finish()
+
+    def cells(
+        self, build: Build, text: str, places: Iterable[tuple[int, int]], *, head: bool
+    ) -> Iterator[Any | StuckError]:
+        """What stands at each place of a text, read as a cell of a table (with `head`, of its first row).
+
+        A place is `(start, end)` without the signs that divide cells; where one cannot be read, it gives the error.
+        """
+        walk = _Walk(build, self._states, self._reductions, self._start, self._end, 0)
+        for line, opens in _TABLE_HEAD if head else _TABLE_ROW:
+            self._read(line, Line(0, len(line), 0, 0), {}, "", walk)
+            walk.feed("_NL", "", 0, 0)
+            if opens:
+                walk.feed("_INDENT", "", 0, 0)
+        bar = self._signs["|"]
+        walk.feed(bar, "|", 0, 0)
+        before = walk.depth
+        begun = walk.state()
+        for start, end in places:
+            walk.go_back(begun, start)
+            try:
+                self._read(text, Line(start, end, 0, 0), {}, build.currency, walk)
+                walk.feed(bar, "|", end, end)
+            except StuckError as stuck:
+                yield stuck
+                continue
+            # A cell and the sign that ends it; a sign inside would have made two of it.
+            made = walk.before_last
+            one = walk.depth == before + 2
+            yield (made[0] if head else made) if one else StuckError(Token("", "|", start, end), 0, frozenset())
 
     def _read(self, text: str, line: Line, patches: Mapping[int, Patch], currency: str, walk: _Walk) -> None:
         match, keywords, signs, feed = self._match, self._keywords, self._signs, walk.feed
@@ -180,6 +213,25 @@ class _Walk:
     def last(self) -> int:
         """Where the last word ended."""
         return self._ends[-1]
+
+    @property
+    def depth(self) -> int:
+        """How much stands on the stack."""
+        return len(self._stack)
+
+    @property
+    def before_last(self) -> Any:
+        """The value below the topmost one."""
+        return self._values[-2]
+
+    def state(self) -> tuple[list[int], list[Any]]:
+        """What stands on the stack, to go back to."""
+        return self._stack[:], self._values[:]
+
+    def go_back(self, state: tuple[list[int], list[Any]], offset: int) -> None:
+        """Go back to a state, to go on from another place in the text."""
+        self._stack[:], self._values[:] = state
+        self._starts[:] = self._ends[:] = [offset] * len(self._stack)
 
     def feed(self, kind: str, value: str, start: int, end: int) -> None:
         stack, values, starts, ends, states = self._stack, self._values, self._starts, self._ends, self._states

@@ -44,7 +44,7 @@ def parse(source: Source, *, max_bytes: int = BYTES_MAX) -> tuple[Ruleset, tuple
             hints=("split it and `import` the parts, or raise the limit with `--max-size`",),
         )
         return Ruleset(span=Span(source.name, 0, len(source.text)), declarations=()), (finding,)
-    with _without_garbage_collector():
+    with without_garbage_collector():
         layout = lay_out(source)
         currency = _CURRENCY_LINE.search(layout.text)
         build = Build(source.name, currency.group(1) if currency else "", list(layout.diagnostics))
@@ -58,12 +58,14 @@ def parse(source: Source, *, max_bytes: int = BYTES_MAX) -> tuple[Ruleset, tuple
 
 
 @cache
-def _machine() -> Machine:
+def machine() -> Machine:
+    """The walk over the tables of the language, made once."""
     return Machine(load_tables(), ACTIONS)
 
 
 @contextmanager
-def _without_garbage_collector() -> Iterator[None]:
+def without_garbage_collector() -> Iterator[None]:
+    """Work that makes many values and no circles of them takes half the time without looking for such."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -94,7 +96,7 @@ class _Attempt:
                 return None
             known = len(self.build.found)
             try:
-                tree = _machine().parse(self.build, self.layout.text, self.lines, self.patches)
+                tree = machine().parse(self.build, self.layout.text, self.lines, self.patches)
             except StuckError as stuck:
                 del self.build.found[known:]
                 if not self._mend(stuck):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ...diagnostics import CODES, Diagnostic, Severity, Source, has_errors, in_order
 from ...grammar import syntax
+from ...grammar.parse import without_garbage_collector
 from ..holiday import library_version
 from ..plan import Program, verify
 from ..window import Difference, Holidays, Intersection, Union, Window
 from .checks import check
-from .imports import Gathered, Reader, gather
+from .imports import PRICE_BYTES_MAX, Gathered, Reader, gather
 from .lower import build_trees, lower
 from .model import Ruleset
 from .proofs.outcome import Outcome
@@ -42,15 +43,25 @@ class Compiled:
 
 
 def compile_ruleset(
-    source: Source, read: Reader = lambda _path: None, *, max_bytes: int = MAX_BYTES, prove: bool = False
+    source: Source,
+    read: Reader = lambda _path: None,
+    *,
+    max_bytes: int = MAX_BYTES,
+    price_bytes_max: int = PRICE_BYTES_MAX,
+    prove: bool = False,
 ) -> Compiled:
-    """Compile a ruleset; `read` gives the text of an imported file, by its path relative to the ruleset's.
+    """Compile a ruleset; `read` gives the text of an imported file or a price file, by its path from the ruleset's.
 
     With `prove` its promises are decided and its prices compared over all usage, which rating does not need.
     """
-    gathered = gather(source, read, max_bytes=max_bytes)
+    with without_garbage_collector():
+        return _compile(source, read, max_bytes, price_bytes_max, prove=prove)
+
+
+def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int, *, prove: bool) -> Compiled:
+    gathered = gather(source, read, max_bytes=max_bytes, price_bytes_max=price_bytes_max)
     gone = unread(gathered.findings, gathered.sources)
-    ruleset, resolved = resolve(gathered.trees, gathered.sources, gone)
+    ruleset, resolved = resolve(gathered.trees, gathered.sources, gone, gathered.prices)
     if ruleset is None:
         # A header that did not parse has been reported; that it is missing is no news then.
         return Compiled(None, None, in_order(gathered.findings or resolved), gathered.sources)
@@ -59,7 +70,7 @@ def compile_ruleset(
     # The grammar has said it where both stumble over the same words.
     said = {(finding.code, finding.span) for finding in gathered.findings}
     meaning = [item for item in meaning if (item.code, item.span) not in said and not gone.explains(item)]
-    findings = [*gathered.findings, *meaning]
+    findings = [*gathered.findings, *gathered.price_findings, *meaning]
     if has_errors(findings):
         findings = [*_not_allowed(findings, ruleset, proved=prove)]
         return Compiled(None, ruleset, in_order(findings), gathered.sources, gathered.trees)

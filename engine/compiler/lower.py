@@ -14,9 +14,10 @@ from .. import plan as operations
 from .. import schedule
 from ..derivation import Place
 from ..dispatch import Tree
-from ..plan import Policy, Program, Targets, Tax
+from ..plan import ColumnKind, Policy, Program, Targets, Tax
 from ..schedule import Mode, Schedule
-from .model import Band, Charge, Plan, PolicyModel, Row, Ruleset
+from .model import Band, Charge, Plan, PolicyModel, Ruleset
+from .times import Times
 from .tree import build_tree
 
 _EPOCH = date(2024, 1, 1)
@@ -33,21 +34,31 @@ class Trees:
 def build_trees(ruleset: Ruleset) -> Trees:
     """The decision trees of a ruleset. A table that several contracts share is reported once."""
     zone = ZoneInfo(ruleset.zone)
+    times: dict[date, Times] = {}
     trees: dict[tuple[str, date | None, str], Tree] = {}
+    built: dict[tuple[object, ...], Tree] = {}
     findings: dict[Diagnostic, None] = {}
     for plan in ruleset.plans:
+        since = plan.start or _EPOCH
         for charge in plan.charges:
-            tree, found = build_tree(charge, ruleset.windows, zone, plan.start or _EPOCH)
-            trees[plan.name, plan.start, charge.name] = tree
-            findings.update(dict.fromkeys(found))
+            # A contract has the very rows of what it extends; only prices by time depend on when they begin.
+            by_time = any(column.kind is ColumnKind.TIME for column in charge.columns)
+            key = (id(charge.rows), charge.name, charge.first_match, charge.columns, since if by_time else None)
+            if key not in built:
+                if since not in times:
+                    times[since] = Times(ruleset.windows, zone, since)
+                built[key], found = build_tree(charge, times[since])
+                findings.update(dict.fromkeys(found))
+            trees[plan.name, plan.start, charge.name] = built[key]
     return Trees(trees, tuple(findings))
 
 
 def lower(ruleset: Ruleset, trees: Trees, content_hash: str, sources: Mapping[str, Source]) -> Program:
     """The program of a ruleset without errors."""
     plans: dict[str, list[operations.Plan]] = {}
+    policies = PoliciesByPlan(ruleset)
     for plan in ruleset.plans:
-        plans.setdefault(plan.name, []).append(_plan(ruleset, plan, trees, sources))
+        plans.setdefault(plan.name, []).append(_plan(ruleset, plan, policies, trees, sources))
     return Program(
         name=ruleset.name,
         labels=ruleset.labels,
@@ -66,7 +77,9 @@ def lower(ruleset: Ruleset, trees: Trees, content_hash: str, sources: Mapping[st
     )
 
 
-def _plan(ruleset: Ruleset, plan: Plan, trees: Trees, sources: Mapping[str, Source]) -> operations.Plan:
+def _plan(
+    ruleset: Ruleset, plan: Plan, policies: PoliciesByPlan, trees: Trees, sources: Mapping[str, Source]
+) -> operations.Plan:
     return operations.Plan(
         name=plan.name,
         labels=plan.labels,
@@ -80,7 +93,7 @@ def _plan(ruleset: Ruleset, plan: Plan, trees: Trees, sources: Mapping[str, Sour
         fees=plan.fees,
         includes=plan.includes,
         bounds=plan.bounds,
-        policies=tuple(_narrowed(item.policy, plan) for item in policies_of(ruleset, plan)),
+        policies=tuple(_narrowed(item.policy, plan) for item in policies.of(plan)),
         taxes=tuple(_narrowed_tax(item.tax, plan) for item in ruleset.taxes if concerns(item.plans, plan)),
         dated_by_usage=plan.dated_by_usage,
     )
@@ -91,8 +104,30 @@ def concerns(plans: Sequence[str], plan: Plan) -> bool:
     return not plans or any(name in plans for name in plan.lineage)
 
 
+class PoliciesByPlan:
+    """The policies of a ruleset by the plans that they are for, so that many plans do not ask each of many policies."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._removed = ruleset.removed
+        self._named: dict[str, list[tuple[int, PolicyModel]]] = {}
+        self._general: list[tuple[int, PolicyModel]] = []
+        for place in enumerate(ruleset.policies):
+            for name in place[1].plans:
+                self._named.setdefault(name, []).append(place)
+            if not place[1].plans:
+                self._general.append(place)
+
+    def of(self, plan: Plan) -> list[PolicyModel]:
+        """The policies that concern a plan, as written, without those that a contract removes."""
+        gone = frozenset[str]().union(*(self._removed.get(name, frozenset()) for name in plan.lineage))
+        found = dict(self._general)
+        for name in plan.lineage:
+            found.update(self._named.get(name, ()))
+        return [found[place] for place in sorted(found) if found[place].policy.name not in gone]
+
+
 def policies_of(ruleset: Ruleset, plan: Plan) -> list[PolicyModel]:
-    """The policies that concern a plan, without those that a contract removes."""
+    """The policies that concern one plan; for many plans `PoliciesByPlan` is asked."""
     return [item for item in ruleset.policies if _holds_for(ruleset, item, plan)]
 
 
@@ -108,8 +143,9 @@ def _holds_for(ruleset: Ruleset, item: PolicyModel, plan: Plan) -> bool:
 
 
 def _targets(targets: Targets, plan: Plan) -> Targets:
-    names = tuple(name for name in targets.names if name in plan.line_names)
-    return replace(targets, names=names)
+    own = plan.line_names
+    names = tuple(name for name in targets.names if name in own)
+    return targets if names == targets.names else replace(targets, names=names)
 
 
 def _narrowed(policy: Policy, plan: Plan) -> Policy:
@@ -130,10 +166,10 @@ def _charge(charge: Charge, tree: Tree, sources: Mapping[str, Source]) -> operat
         unit=charge.unit_text,
         columns=charge.columns,
         tree=tree,
-        rows=tuple(_row(charge, row, sources) for row in charge.rows),
         pooling=charge.pooling,
         counted=charge.counted,
         prorated=charge.prorated,
+        rows=_rows(charge, sources),
         bounds_per_row=charge.bounds_per_row,
         minimum=charge.minimum,
         cap=charge.cap,
@@ -149,9 +185,19 @@ def _charge(charge: Charge, tree: Tree, sources: Mapping[str, Source]) -> operat
     )
 
 
-def _row(charge: Charge, row: Row, sources: Mapping[str, Source]) -> operations.Row:
-    place = _place(row.span, sources) if charge.columns else charge.place
-    return operations.Row(schedule_of(charge.mode, row.bands), place, row.minimum, row.cap)
+def _rows(charge: Charge, sources: Mapping[str, Source]) -> tuple[operations.Row, ...]:
+    """The rows with their schedules; rows that share their bands share the schedule."""
+    schedules = {id(row.bands): row.bands for row in charge.rows}
+    made = {key: schedule_of(charge.mode, bands) for key, bands in schedules.items()}
+    return tuple(
+        operations.Row(
+            made[id(row.bands)],
+            _place(row.span, sources) if charge.columns else charge.place,
+            row.minimum,
+            row.cap,
+        )
+        for row in charge.rows
+    )
 
 
 def _place(span: Span, sources: Mapping[str, Source]) -> Place:

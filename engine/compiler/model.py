@@ -120,6 +120,13 @@ class Row(Record):
     cap: Bound | None = None
 
 
+class PriceFile(Record):
+    """A file that rows come from: where the ruleset names it, and the first of its rows."""
+
+    span: Span
+    first: int
+
+
 class Charge(Record):
     """A charge with its prices; `unit` is None where the quantity is money or a bare number."""
 
@@ -134,6 +141,8 @@ class Charge(Record):
     mode: Mode
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    files: tuple[PriceFile, ...] = ()
+    """The files that the rows come from, in the order in which they are asked; none for a table in the ruleset."""
     first_match: bool = False
     declared: tuple[tuple[Scalar, ...] | None, ...] = ()
     """For each column every value that its field may have, or None where any text or number may stand."""

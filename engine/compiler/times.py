@@ -36,7 +36,7 @@ class Times:
         key = (first, second)
         if key not in self._shared:
             found = (
-                _first_shared(self._intervals(first, span), self._intervals(second, span)) for span in self._spans(key)
+                _first_shared(self.intervals(first, span), self.intervals(second, span)) for span in self.spans(key)
             )
             self._shared[key] = next((instant for instant in found if instant is not None), None)
         return self._shared[key]
@@ -46,8 +46,8 @@ class Times:
         key = frozenset(names)
         if key not in self._gaps:
             found = (
-                _first_gap(span, [interval for name in key for interval in self._intervals(name, span)])
-                for span in self._spans(sorted(key))
+                _first_gap(span, [interval for name in key for interval in self.intervals(name, span)])
+                for span in self.spans(sorted(key))
             )
             self._gaps[key] = next((instant for instant in found if instant is not None), None)
         return self._gaps[key]
@@ -63,15 +63,17 @@ class Times:
         if not others or not all(_recurs(self.windows[each]) for each in (*others, name)):
             return False
         rest = Difference(self.windows[name], Union(tuple(self.windows[other] for other in others)))
-        return not any(intervals(rest, span, self.zone) for span in self._spans([*others, name]))
+        return not any(intervals(rest, span, self.zone) for span in self.spans([*others, name]))
 
-    def _intervals(self, name: str, span: Period) -> tuple[Period, ...]:
+    def intervals(self, name: str, span: Period) -> tuple[Period, ...]:
+        """When a window holds in a time that is tried."""
         key = (name, span)
         if key not in self._found:
             self._found[key] = intervals(self.windows[name], span, self.zone)
         return self._found[key]
 
-    def _spans(self, names: Iterable[str]) -> list[Period]:
+    def spans(self, names: Iterable[str]) -> list[Period]:
+        """The times that are tried for these windows."""
         asked = [self.windows[name] for name in names]
         year = self.since.year
         if any(_has(window, MonthDays) and _is_composed(window) for window in asked):

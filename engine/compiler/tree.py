@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from fractions import Fraction
+from datetime import datetime
 from itertools import combinations, pairwise
-from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic, Label, Span
 from ..condition import Scalar
-from ..dispatch import Branch, Leaf, RangeCase, Tree, value_text
+from ..dispatch import Branch, Chain, Leaf, Tree, value_text
 from ..plan import ColumnKind
-from ..window import Window
+from .chains import unpriced
+from .few import few
 from .model import Charge, Key, KeyAny, KeyOtherwise, KeyRange, KeyValues, KeyWindows
+from .ranges import Cuts, hole
 from .times import Times
 
 
@@ -42,18 +42,64 @@ class Building:
     overlaps: set[tuple[int, int]] = field(default_factory=set)
 
 
-def build_tree(
-    charge: Charge, windows: Mapping[str, Window], zone: ZoneInfo, since: date
-) -> tuple[Tree, tuple[Diagnostic, ...]]:
-    """The decision tree of a charge and what is wrong with its table. `since` is when its prices begin."""
-    building = Building(charge, Times(windows, zone, since))
-    tree = _build(building, list(range(len(charge.rows))), 0, ())
-    building.findings.extend(_gap_findings(building))
-    if not building.findings:
-        for index in range(len(charge.rows)):
-            if index not in building.reached:
-                building.findings.append(_never_reached(charge, index))
-    return tree, tuple(building.findings)
+def build_tree(charge: Charge, times: Times) -> tuple[Tree, tuple[Diagnostic, ...]]:
+    """The decision tree of a charge and what is wrong with its table. `times` begin when its prices do."""
+    if len(charge.files) > 1:
+        return _build_chain(charge, times)
+    tree, building = _build_part(charge, times, range(len(charge.rows)))
+    findings = [*building.findings, *_gap_findings(building)]
+    return tree, tuple(_few_of_each(findings) if charge.files else findings)
+
+
+def _build_part(charge: Charge, times: Times, rows: range) -> tuple[Tree, Building]:
+    """The tree of some rows, which are a table of their own."""
+    building = Building(charge, times)
+    tree = _build(building, list(rows), 0, ())
+    if not building.findings and not building.gaps:
+        building.findings += [_never_reached(charge, index) for index in rows if index not in building.reached]
+    return tree, building
+
+
+def _build_chain(charge: Charge, times: Times) -> tuple[Tree, tuple[Diagnostic, ...]]:
+    """Tables of several files: each is built on its own, and together they have to price everything."""
+    begins = [*(file.first for file in charge.files), len(charge.rows)]
+    parts = [_build_part(charge, times, range(first, last)) for first, last in pairwise(begins)]
+    chain = Chain(tuple(tree for tree, _ in parts))
+    findings = [finding for _, building in parts for finding in building.findings]
+    whole = next((index for index, (_, building) in enumerate(parts) if not building.gaps), None)
+    if whole is not None and whole + 1 < len(parts):
+        findings.append(_never_asked(charge, whole))
+    if whole is None and not findings:
+        findings += [_unpriced(charge, what) for what in unpriced(chain, charge, times)]
+    return chain, tuple(_few_of_each(findings))
+
+
+def _few_of_each(findings: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The first findings of each kind."""
+    kinds = dict.fromkeys(finding.code for finding in findings)
+    return [item for code in kinds for item in few([each for each in findings if each.code == code], "rows")]
+
+
+def _never_asked(charge: Charge, whole: int) -> Diagnostic:
+    return Diagnostic(
+        "RB2224",
+        f"charge {charge.name} never asks this file: the one before it has a price for everything",
+        charge.files[whole + 1].span,
+        "never asked",
+        (Label(charge.files[whole].span, "prices everything"),),
+        ("take `otherwise` out of the file before it", "leave this file out"),
+    )
+
+
+def _unpriced(charge: Charge, what: str) -> Diagnostic:
+    return Diagnostic(
+        "RB2204",
+        f"charge {charge.name} has no price for {what}",
+        charge.files[-1].span,
+        "the last file that is asked",
+        hints=("add a row `otherwise` to this file",),
+        notes=(f"witness: usage with {what} could not be billed",),
+    )
 
 
 def _never_reached(charge: Charge, index: int) -> Diagnostic:
@@ -99,20 +145,20 @@ def _build(building: Building, rows: list[int], column: int, path: tuple[str, ..
     otherwise = _otherwise(building, keys, rest, column, path) if rest else None
     prefixes = _by_value(keys, prefix=True)
     values = _by_value(keys, prefix=False)
-    ranges = {row: key for row, key in keys.items() if isinstance(key, KeyRange)}
+    cuts = Cuts({row: key for row, key in keys.items() if isinstance(key, KeyRange)})
     if otherwise is None:
-        _check_cover(building, column, path, values, ranges, rows)
+        _check_cover(building, column, path, values, cuts.ranges, rows)
     trees: dict[Scalar, Tree] = {
-        value: below([*chosen, *_rows_with(ranges, value)], value_text(value)) for value, chosen in values.items()
+        value: below([*chosen, *cuts.rows_with(value)], value_text(value)) for value, chosen in values.items()
     }
     return Branch(
         column=column,
         values=trees,
-        ranges=_range_cases(ranges, below),
+        ranges=cuts.cases(below),
         prefixes={str(text): below(chosen, f"{value_text(text)}…") for text, chosen in prefixes.items()},
         prefix_lengths=tuple(sorted({len(str(text)) for text in prefixes}, reverse=True)),
         otherwise=otherwise,
-        otherwise_text="otherwise" if prefixes or ranges else "",
+        otherwise_text="otherwise" if prefixes or cuts.ranges else "",
     )
 
 
@@ -125,7 +171,7 @@ def _otherwise(
     ranges = {row: key for row, key in keys.items() if isinstance(key, KeyRange)}
     if declared is None:
         # Below the lowest end a number may be negative, so that only a range without one takes everything.
-        is_open = not any(key.low is None for key in ranges.values()) or _hole(ranges, named) is not None
+        is_open = not any(key.low is None for key in ranges.values()) or hole(ranges, named) is not None
     else:
         is_open = any(value not in named for value in declared)
     if is_open or building.charge.may_lack[column]:
@@ -135,10 +181,10 @@ def _otherwise(
 
 def _unreached(building: Building, build: Callable[[], Tree]) -> Tree:
     """The tree of a branch that nothing comes to: what is found in it does not matter."""
-    reached, findings = set(building.reached), list(building.findings)
-    gaps = {key: list(found) for key, found in building.gaps.items()}
+    before = building.reached, building.findings, building.gaps, building.overlaps
+    building.reached, building.findings, building.gaps, building.overlaps = set(), [], {}, set()
     tree = build()
-    building.reached, building.findings, building.gaps = reached, findings, gaps
+    building.reached, building.findings, building.gaps, building.overlaps = before
     return tree
 
 
@@ -189,9 +235,9 @@ def _check_cover(
         if missing:
             _report_gap(building, column, path, ", ".join(value_text(value) for value in missing), rows)
         return
-    hole = _hole(ranges, values)
-    if hole is not None:
-        _report_gap(building, column, path, hole, rows)
+    left_out = hole(ranges, values)
+    if left_out is not None:
+        _report_gap(building, column, path, left_out, rows)
 
 
 def _report_gap(building: Building, column: int, path: tuple[str, ...], what: str, rows: Sequence[int]) -> None:
@@ -225,105 +271,6 @@ def _gap_findings(building: Building) -> Iterator[Diagnostic]:
             hints=first.hints,
             notes=(f"witness: usage with {first.missing} could not be billed",),
         )
-
-
-def _hole(ranges: Mapping[int, KeyRange], values: Mapping[Scalar, Sequence[int]]) -> str | None:
-    """What the ranges of an open column leave out from zero up; empty text where any other value is left out."""
-    if not ranges:
-        return ""
-    reach: Fraction | date | None = None
-    reach_included = False
-    for key in sorted(ranges.values(), key=_low_order):
-        if key.low is not None:
-            starts_low = isinstance(key.low, Fraction) and key.low <= 0 and reach is None
-            joined = reach is not None and (
-                key.low < reach  # type: ignore[operator]
-                or (key.low == reach and (key.low_included or reach_included or key.low in values))
-            )
-            if not starts_low and not joined:
-                return f"below {_end_text(key.low)}" if reach is None else f"{_end_text(reach)}"
-        if key.high is None:
-            return None
-        if reach is None or key.high > reach or (key.high == reach and key.high_included):  # type: ignore[operator]
-            reach, reach_included = key.high, key.high_included
-    assert reach is not None
-    return f"{'above' if reach_included else 'from'} {_end_text(reach)}"
-
-
-def _low_order(key: KeyRange) -> tuple[int, object, bool]:
-    return (0, 0, False) if key.low is None else (1, key.low, not key.low_included)
-
-
-def _end_text(end: Fraction | date) -> str:
-    return value_text(end)
-
-
-def _rows_with(ranges: Mapping[int, KeyRange], value: Scalar) -> list[int]:
-    return [row for row, key in ranges.items() if not isinstance(value, str | bool) and _inside(key, value)]
-
-
-def _inside(key: KeyRange, value: Fraction | date) -> bool:
-    if key.low is not None and (value < key.low or (value == key.low and not key.low_included)):  # type: ignore[operator]
-        return False
-    return key.high is None or value < key.high or (value == key.high and key.high_included)  # type: ignore[operator]
-
-
-def _range_cases(ranges: Mapping[int, KeyRange], below: Callable[[Iterable[int], str], Tree]) -> tuple[RangeCase, ...]:
-    """The ranges cut at each other's ends into disjoint, rising cases."""
-    if not ranges:
-        return ()
-    ends = sorted({end for key in ranges.values() for end in (key.low, key.high) if end is not None})
-    cases: list[RangeCase] = []
-    for low, low_in, high, high_in in _segments(ends):
-        chosen = [row for row, key in ranges.items() if _spans(key, low, low_in, high, high_in)]
-        if chosen:
-            text = ranges[chosen[0]].text
-            # Where ranges overlap, a message names what they share.
-            shown = text if len(chosen) == 1 else _segment_text(low, high)
-            cases.append(RangeCase(low, low_in, high, high_in, text, below(chosen, shown)))
-    merged: list[RangeCase] = []
-    for case in cases:
-        last = merged[-1] if merged else None
-        touching = last is not None and last.high == case.low and (last.high_included or case.low_included)
-        if last is not None and touching and last.text == case.text and last.tree == case.tree:
-            merged[-1] = RangeCase(last.low, last.low_included, case.high, case.high_included, case.text, case.tree)
-        else:
-            merged.append(case)
-    return tuple(merged)
-
-
-def _segment_text(low: Fraction | date | None, high: Fraction | date | None) -> str:
-    if low is not None and low == high:
-        return _end_text(low)
-    if low is None:
-        return "of any size" if high is None else f"below {_end_text(high)}"
-    return f"above {_end_text(low)}" if high is None else f"between {_end_text(low)} and {_end_text(high)}"
-
-
-def _segments(
-    ends: Sequence[Fraction | date],
-) -> list[tuple[Fraction | date | None, bool, Fraction | date | None, bool]]:
-    """Each end as a point, and what lies between, below and above them."""
-    segments: list[tuple[Fraction | date | None, bool, Fraction | date | None, bool]] = []
-    if not ends:
-        return [(None, False, None, False)]
-    segments.append((None, False, ends[0], False))
-    for low, high in pairwise(ends):
-        segments.append((low, True, low, True))
-        segments.append((low, False, high, False))
-    segments.append((ends[-1], True, ends[-1], True))
-    segments.append((ends[-1], False, None, False))
-    return segments
-
-
-def _spans(
-    key: KeyRange, low: Fraction | date | None, low_in: bool, high: Fraction | date | None, high_in: bool
-) -> bool:
-    if low is not None and low == high and low_in and high_in:
-        return _inside(key, low)
-    above_low = key.low is None or (low is not None and key.low <= low)  # type: ignore[operator]
-    below_high = key.high is None or (high is not None and key.high >= high)  # type: ignore[operator]
-    return above_low and below_high
 
 
 # Time

@@ -18,7 +18,7 @@ from ...money import decimal_text
 from ..compiler.model import Example
 from ..compiler.satisfy import witness
 from ..condition import And, Attribute, Compare, Condition, FieldOf, Known, Not, OneOf, Operand, Or, Scalar, StartsIn
-from ..dispatch import Branch, Leaf, Tree
+from ..dispatch import Branch, Chain, Leaf, Tree
 from ..period import DateRange, Period, local_midnight
 from ..plan import Aggregation, Charge, ColumnKind, Meter, OfEach, OfMeter, Plan, Program
 from ..usage import CardHolding, EventSchema, FieldKind, FieldSchema, MeteredQuantity, UsageEvent, Value
@@ -130,6 +130,8 @@ def path_to(charge: Charge, row: int) -> tuple[Cell, ...] | None:
 def _path(charge: Charge, tree: Tree, row: int) -> tuple[Cell, ...] | None:
     if isinstance(tree, Leaf):
         return () if row < 0 or tree.row == row else None
+    if isinstance(tree, Chain):
+        return next((path for part in tree.trees if (path := _path(charge, part, row)) is not None), None)
     for cell, below in _cells(charge, tree):
         rest = _path(charge, below, row)
         if rest is not None:

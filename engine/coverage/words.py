@@ -8,7 +8,7 @@ from typing import assert_never
 
 from ...money import approximate_text, decimal_text, grouped, symbols
 from ..condition import Condition
-from ..dispatch import Branch, Leaf, Tree, value_text
+from ..dispatch import Branch, Chain, Leaf, Tree, value_text
 from ..plan import Charge, Plan, Policy, Program, Tax
 from .items import Item, bounds_of, flat, is_money, smallest
 from .targets import (
@@ -251,6 +251,8 @@ def row_values(tree: Tree, row: int) -> tuple[str, ...] | None:
     """The values that lead to a row, a text a column; None where none does."""
     if isinstance(tree, Leaf):
         return () if tree.row == row else None
+    if isinstance(tree, Chain):
+        return next((values for part in tree.trees if (values := row_values(part, row)) is not None), None)
     found: dict[tuple[str, ...], list[str]] = {}
     for text, below in _cases(tree):
         rest = row_values(below, row)

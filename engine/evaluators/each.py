@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from ..derivation import Role, Step, given, product, rounded, total
-from ..dispatch import Branch, Tree
+from ..dispatch import Branch, Tree, below
 from ..period import Period
 from ..plan import Charge, OfEach
 from ..schedule import Mode, Schedule, band_of, fitting
@@ -218,14 +218,5 @@ def _cuts(charge: Charge, readings: Readings) -> list[datetime]:
 
 
 def _windows(tree: Tree) -> set[str]:
-    if not isinstance(tree, Branch):
-        return set()
-    found = {name for name, _ in tree.windows}
-    below = [
-        *tree.values.values(),
-        *(case.tree for case in tree.ranges),
-        *tree.prefixes.values(),
-        *(branch for _, branch in tree.windows),
-        *([] if tree.otherwise is None else [tree.otherwise]),
-    ]
-    return found.union(*(_windows(branch) for branch in below))
+    found = {name for name, _ in tree.windows} if isinstance(tree, Branch) else set()
+    return found.union(*(_windows(part) for part in below(tree)))

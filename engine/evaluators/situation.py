@@ -162,23 +162,23 @@ class Readings:
         """The quantities of a charge, one a combination of `by` values that has usage; one in all without columns."""
         if not charge.columns:
             return [Group(0, (), self.total(meter.name))]
-        rows: dict[Key, int] = {}
-        samples: dict[Key, list[Sample]] = {}
-        given: dict[Key, Fraction] = {}
+        # Tables that follow one another may have rows of the same words.
+        keys: dict[tuple[int, Key], None] = {}
+        samples: dict[tuple[int, Key], list[Sample]] = {}
+        given: dict[tuple[int, Key], Fraction] = {}
         for event, sample in self.samples(meter):
-            row, key = self.row_of(charge, event.fields, lambda window, event=event: self.in_window(window, event))  # type: ignore[misc]
-            rows[key] = row
+            key = self.row_of(charge, event.fields, lambda window, event=event: self.in_window(window, event))  # type: ignore[misc]
+            keys[key] = None
             samples.setdefault(key, []).append(sample)
         for item in self.quantities(meter.name):
             self._check_fields(charge, item)
-            row, key = self.row_of(charge, item.fields, lambda window, item=item: self.quantity_in(window, item))  # type: ignore[misc]
-            rows[key] = row
+            key = self.row_of(charge, item.fields, lambda window, item=item: self.quantity_in(window, item))  # type: ignore[misc]
+            keys[key] = None
             given[key] = given.get(key, Fraction(0)) + item.quantity
         situation = self.situation
         found = [
             Group(
-                row,
-                key,
+                *key,
                 read(
                     meter,
                     samples.get(key, ()),
@@ -188,7 +188,7 @@ class Readings:
                     averaged=situation.averaged,
                 ),
             )
-            for key, row in rows.items()
+            for key in keys
             if key in given or has_usage(meter, samples[key], situation.covered)
         ]
         return sorted(found, key=lambda group: (group.row, declared_order(charge, group.key)))

@@ -12,7 +12,7 @@ from math import lcm
 
 from ...money import Rounding, approximate_text, decimal_text
 from ..condition import scalar
-from ..derivation import Role, Step, difference, given, product, quotient, rounded, total
+from ..derivation import Place, Role, Step, difference, given, product, quotient, rounded, total
 from ..plan import Charge
 from ..schedule import Band, Mode, Schedule, Slice, fitting, scaled, settled, walk
 from .proration import covered_share
@@ -116,6 +116,8 @@ def climbed(
     scale = lcm(schedule.quantity_scale, *(number.denominator for number in numbers))
     finer, chooser = fitting(scaled(schedule, scale), Fraction(0) if whole is None else whole)
     slices: dict[int, list[tuple[Slice, int]]] = {}
+    # A price stands in its row, which may stand in a file of its own.
+    place = charge.rows[row].place
     for climb in climbs:
         start, end = int(climb.start * finer.quantity_scale), int(climb.end * finer.quantity_scale)
         pieces = walk(finer, end, start, None if whole is None else chooser, resumed=climb.resumed)
@@ -127,14 +129,15 @@ def climbed(
         for piece in pieces:
             band = finer.bands[piece.band]
             if band.refused and piece.size > 0:
-                raise _refused(situation, charge, climb.end if whole is None else whole)
+                raise _refused(situation, charge, climb.end if whole is None else whole, place)
             begun = max(start - _low(finer, piece.band), 0) if climb.resumed else 0
             slices.setdefault(piece.band, []).append((piece, begun))
     steps: list[Step] = []
     portions: list[Portion] = []
     for _, found in sorted(slices.items()):
         piece = _together(found)
-        steps.extend(_steps_of(situation, charge, finer, piece, found[0][1] if len(found) == 1 else None))
+        begun_in = found[0][1] if len(found) == 1 else None
+        steps.extend(_steps_of(situation, charge, finer, piece, begun_in, place))
         if piece.size > 0:
             size = Fraction(piece.size, finer.quantity_scale)
             portions.append(Portion(size, Fraction(piece.amount, finer.money_scale) / size))
@@ -143,10 +146,10 @@ def climbed(
     return Parts(tuple(steps), tuple(portions))
 
 
-def _refused(situation: Situation, charge: Charge, quantity: Fraction) -> Exception:
+def _refused(situation: Situation, charge: Charge, quantity: Fraction, place: Place) -> Exception:
     return situation.refuse(
         "RB4002",
-        f"charge {charge.name} refuses {plain(quantity)} {charge.unit}".rstrip() + f" ({charge.place})",
+        f"charge {charge.name} refuses {plain(quantity)} {charge.unit}".rstrip() + f" ({place})",
         "price this usage in the ruleset, or leave it out of the usage files",
     )
 
@@ -171,7 +174,9 @@ def _together(found: Sequence[tuple[Slice, int]]) -> Slice:
     )
 
 
-def _steps_of(situation: Situation, charge: Charge, schedule: Schedule, piece: Slice, begun: int | None) -> list[Step]:
+def _steps_of(
+    situation: Situation, charge: Charge, schedule: Schedule, piece: Slice, begun: int | None, place: Place
+) -> list[Step]:
     """The priced slice and its `once`; `begun` is what lay in the band before, None where several slices were added."""
     band = schedule.bands[piece.band]
     money = situation.program.money.currency.code
@@ -183,11 +188,11 @@ def _steps_of(situation: Situation, charge: Charge, schedule: Schedule, piece: S
         else:
             counted = _started(charge, schedule, band, band.step, piece, begun)
             rate = Fraction(band.rate, schedule.money_scale)
-        leaf = given(Role.RATE, rate, band.text, money, place=charge.place)
+        leaf = given(Role.RATE, rate, band.text, money, place=place)
         found.append(product(Role.BAND, (counted, leaf), band.head, money))
     if piece.once:
         once = Fraction(piece.once, schedule.money_scale)
-        found.append(given(Role.ONCE, once, band.once_text or band.text, money, note=band.head, place=charge.place))
+        found.append(given(Role.ONCE, once, band.once_text or band.text, money, note=band.head, place=place))
     return found
 
 

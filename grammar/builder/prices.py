@@ -126,10 +126,12 @@ def _range(low: bool, high: bool, low_included: bool = True, high_included: bool
 
 
 def _head_row(_: Build, parts: list[Any], span: Span) -> Part:
-    columns = (
-        s.BandColumn(span=column.span, head=column) if isinstance(column, s.BandHead) else column for column in parts
-    )
-    return Part("head_row", span, tuple(columns))
+    return Part("head_row", span, tuple(column_of(part) for part in parts))
+
+
+def column_of(head: Any) -> s.Column:
+    """The column of a cell of the first row."""
+    return s.BandColumn(span=head.span, head=head) if isinstance(head, s.BandHead) else head
 
 
 def _key_column(_: Build, parts: list[Any], span: Span) -> s.KeyColumn:
@@ -144,8 +146,8 @@ def _table(build: Build, parts: list[Any], span: Span) -> s.Table:
         if len(row.value) != len(columns):
             build.report(_wrong_count(row, head, columns))
             continue
-        cells = [_cell(build, cell, column) for cell, column in zip(row.value, columns, strict=True)]
-        if _REFUSED not in cells:
+        cells = [cell_of(build, cell, column) for cell, column in zip(row.value, columns, strict=True)]
+        if REFUSED not in cells:
             rows.append(s.Row(span=row.span, cells=tuple(cells)))
     if len(parts) == 1 and not build.mended:
         build.report(
@@ -167,10 +169,11 @@ def _wrong_count(row: Part, head: Part, columns: Sequence[s.Column]) -> Diagnost
     )
 
 
-_REFUSED = object()
+REFUSED = object()
 
 
-def _cell(build: Build, cell: Any, column: s.Column) -> Any:
+def cell_of(build: Build, cell: Any, column: s.Column) -> Any:
+    """What a cell is in its column; `REFUSED`, with a finding, where it does not fit."""
     match column:
         case s.KeyColumn():
             return _key_cell(build, cell)
@@ -199,7 +202,7 @@ def _key_cell(build: Build, cell: Any) -> Any:
             hints=("write a value, `us, eu`, `from 10 below 20`, `any` or `otherwise`",),
         )
     )
-    return _REFUSED
+    return REFUSED
 
 
 def _amount_cell(build: Build, cell: Any, column: s.AmountColumn) -> Any:
@@ -212,7 +215,7 @@ def _amount_cell(build: Build, cell: Any, column: s.AmountColumn) -> Any:
         build.report(bare_number(build, value))
     else:
         build.report(Diagnostic("RB1001", f"the column `{column.kind.value}` holds money or nothing", cell.span))
-    return _REFUSED
+    return REFUSED
 
 
 def _price_cell(build: Build, cell: Any) -> Any:
@@ -239,7 +242,7 @@ def _price_cell(build: Build, cell: Any) -> Any:
                     hints=("write `$0.09 per GB`, `$0.01 each`, `2.9%`, `for $5`, `free` or `refused`",),
                 )
             )
-    return _REFUSED
+    return REFUSED
 
 
 def without_unit(money: s.Money) -> Diagnostic:

@@ -16,13 +16,14 @@ from ratebook.engine.examples import run_example
 
 ROOT = Path(__file__).parents[2]
 # What a text alone cannot show: sizes, hidden characters, encodings, files; and what nothing reports.
-WITHOUT_TEXT = {"RB2706", "RB1007", "RB1008", "RB1009", "RB1012", "RB1013", "RB1014", "RB2010"}
+WITHOUT_TEXT = {"RB1007", "RB1008", "RB1009", "RB1012", "RB1013", "RB1014", "RB2010", "RB2222", "RB2706", "RB2901"}
 WITHOUT_GOOD = {"RB2009", "RB2011", "RB2012", "RB2502"}  # the way out is to take something away
 PAGES = list(pages().values())
 
 
 def codes_of(item: Page, text: str) -> set[str]:
-    result = compile_ruleset(Source("page.rates", f"{item.given}\n{text}" if item.given else text), prove=True)
+    source = Source("page.rates", f"{item.given}\n{text}" if item.given else text)
+    result = compile_ruleset(source, item.files.get, prove=True)
     codes = {finding.code for finding in result.findings}
     if item.code.code == "RB5004" and result.program is not None and result.ruleset is not None:
         outcomes = [run_example(result.program, example) for example in result.ruleset.examples]

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ratebook.api import compile_file
 from ratebook.diagnostics import Diagnostic, Source
 from ratebook.engine.compiler.compile import compile_ruleset
 from ratebook.engine.derivation import replay
@@ -227,8 +228,8 @@ def test_a_level_covers_a_period_without_gaps(kind: LevelKind, found: list[tuple
 
 @cache
 def program_of(path: Path) -> Program:
-    found = compile_ruleset(Source(path.name, path.read_text(encoding="utf-8")))
-    assert found.program is not None
+    found = compile_file(path, name=path.name)
+    assert not isinstance(found, Diagnostic) and found.program is not None
     return found.program
 
 

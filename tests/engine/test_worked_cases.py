@@ -27,7 +27,11 @@ FILES = [*WORKED, *TRADE, *sorted(CASES.glob("samples/*.rates"))]
 
 @cache
 def compiled(path: Path) -> Compiled:
-    return compile_ruleset(Source(path.name, path.read_text(encoding="utf-8")))
+    def read(name: str) -> str | None:
+        file = path.parent / name
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    return compile_ruleset(Source(path.name, path.read_text(encoding="utf-8")), read)
 
 
 def _examples() -> Iterator[object]:

@@ -55,6 +55,7 @@ EXAMPLES = (
     Example("tokens", "tokens.rates", ("usage.parquet",), "accounts.json", ("2026-06", "2026-07"), 5),
     Example("web", "web.rates", ("web_access.csv",), "accounts.csv", ("2015-05",), 1753),
     Example("power", "power.rates", ("readings.parquet", "registers.csv"), "accounts.csv", ("2026-03",), 7),
+    Example("telecom", "telecom.rates", ("usage.jsonl",), "accounts.csv", ("2026-03",), 8),
     Example("starter", "starter.rates", ("usage.jsonl",), "accounts.csv", ("2026-03",), 4),
 )
 WEB = next(example for example in EXAMPLES if example.name == "web")

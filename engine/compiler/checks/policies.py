@@ -12,7 +12,7 @@ from ....money import decimal_text
 from ...condition import AmountOf, Attribute, FieldOf, Month, Scalar, UsageOf
 from ...dispatch import value_text
 from ...plan import Combination, MoneyOff, PercentOff, PolicyKind
-from ..lower import policies_of
+from ..lower import PoliciesByPlan
 from ..model import Plan, PolicyModel, Ruleset
 from ..satisfy import Subject, witness
 from .calendars import Calendars, dates_of, meet, reach
@@ -20,29 +20,41 @@ from .calendars import Calendars, dates_of, meet, reach
 
 def check_combinations(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """Two discounts, or two offers, that can hold together on one line need a word on how they combine."""
-    reported: set[tuple[str, str]] = set()
+    unsaid = [kind for kind in (PolicyKind.DISCOUNT, PolicyKind.OFFER) if kind not in ruleset.combinations]
+    policies = PoliciesByPlan(ruleset)
     calendars = Calendars(ruleset)
-    for plan in ruleset.plans:
-        for kind in (PolicyKind.DISCOUNT, PolicyKind.OFFER):
-            own = [item for item in policies_of(ruleset, plan) if item.policy.kind is kind]
+    settled: set[tuple[str, str]] = set()
+    """Pairs that are reported, or that cannot hold together in any plan."""
+    for plan in ruleset.plans if unsaid else ():
+        everything = policies.of(plan)
+        lines = plan.line_names
+        for kind in unsaid:
+            own = [item for item in everything if item.policy.kind is kind]
             for first, second in combinations(own, 2):
                 names = (first.policy.name, second.policy.name)
-                line = _shared_line(first, second, plan)
-                if kind in ruleset.combinations or line is None or names in reported:
+                line = None if names in settled else _shared_line(first, second, lines)
+                if line is None:
+                    continue
+                if not _ever_together(first, second, ruleset):
+                    settled.add(names)
                     continue
                 facts = _together((first, second), ruleset, plan, calendars)
-                if facts is None:
-                    continue
-                reported.add(names)
-                yield _unsaid_combination(first, second, line, facts, kind)
+                if facts is not None:
+                    settled.add(names)
+                    yield _unsaid_combination(first, second, line, facts, kind)
 
 
-def _shared_line(first: PolicyModel, second: PolicyModel, plan: Plan) -> str | None:
-    lines = plan.line_names
+def _shared_line(first: PolicyModel, second: PolicyModel, lines: Sequence[str]) -> str | None:
     for name in lines:
         if all(item.policy.targets.everything or name in item.policy.targets.names for item in (first, second)):
             return name
     return None
+
+
+def _ever_together(first: PolicyModel, second: PolicyModel, ruleset: Ruleset) -> bool:
+    """Whether two policies can hold together at all: on whatever day a bill of whatever plan begins."""
+    conditions = (*first.policy.when, *second.policy.when)
+    return meet([dates_of(first), dates_of(second)]) and witness(conditions, ruleset.schema.attributes) is not None
 
 
 def _together(
@@ -118,15 +130,18 @@ def check_stacking(ruleset: Ruleset) -> Iterator[Diagnostic]:
     for kind, rule in ruleset.combinations.items():
         if rule is not Combination.ADD_UP:
             continue
+        policies = PoliciesByPlan(ruleset)
         for plan in ruleset.plans:
-            yield from _stacking(ruleset, plan, kind, calendars)
+            yield from _stacking(ruleset, plan, policies.of(plan), kind, calendars)
 
 
-def _stacking(ruleset: Ruleset, plan: Plan, kind: PolicyKind, calendars: Calendars) -> Iterator[Diagnostic]:
+def _stacking(
+    ruleset: Ruleset, plan: Plan, policies: Sequence[PolicyModel], kind: PolicyKind, calendars: Calendars
+) -> Iterator[Diagnostic]:
     for line in plan.line_names:
         candidates = [
             (effect.percent, item)
-            for item in policies_of(ruleset, plan)
+            for item in policies
             if item.policy.kind is kind
             and isinstance(effect := item.policy.effect, PercentOff)
             and (item.policy.targets.everything or line in item.policy.targets.names)
@@ -176,18 +191,22 @@ def _past_everything(
 
 def check_best_one(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """`best one` decides line by line, so a fixed amount may name only one line."""
-    for plan in ruleset.plans:
-        for item in policies_of(ruleset, plan):
+    policies = PoliciesByPlan(ruleset)
+    for plan in ruleset.plans if Combination.BEST_ONE in ruleset.combinations.values() else ():
+        own = policies.of(plan)
+        for item in own:
             policy = item.policy
             if ruleset.combinations.get(policy.kind) is not Combination.BEST_ONE:
                 continue
+            if not isinstance(policy.effect, MoneyOff):
+                continue
             lines = [name for name in plan.line_names if policy.targets.everything or name in policy.targets.names]
-            rivals = [
+            rivals = (
                 other
-                for other in policies_of(ruleset, plan)
-                if other is not item and other.policy.kind is policy.kind and _shared_line(item, other, plan)
-            ]
-            if isinstance(policy.effect, MoneyOff) and len(lines) > 1 and rivals:
+                for other in own
+                if other is not item and other.policy.kind is policy.kind and _shared_line(item, other, lines)
+            )
+            if len(lines) > 1 and any(rivals):
                 yield Diagnostic(
                     "RB2405",
                     f"under `best one`, which decides line by line, `{policy.name}` takes one amount off "

@@ -15,7 +15,7 @@ from itertools import product
 from math import prod
 
 from ...condition import Scalar, scalar
-from ...dispatch import Branch, Leaf, RangeCase, Tree, dispatch, value_text
+from ...dispatch import Branch, RangeCase, Tree, below, dispatch, value_text
 from ...plan import Charge, ColumnKind, OfMeter, Plan, Program
 from ...usage import FieldKind, Value
 from .known import Unmodelled
@@ -131,19 +131,10 @@ def _kind(program: Program, meter: str, name: str) -> FieldKind:
 
 def branches_at(tree: Tree, column: int) -> Iterator[Branch]:
     """Every choice at one column of a table."""
-    if isinstance(tree, Leaf):
-        return
-    if tree.column == column:
+    if isinstance(tree, Branch) and tree.column == column:
         yield tree
-    for below in (
-        *tree.values.values(),
-        *(case.tree for case in tree.ranges),
-        *tree.prefixes.values(),
-        *(below for _, below in tree.windows),
-    ):
-        yield from branches_at(below, column)
-    if tree.otherwise is not None:
-        yield from branches_at(tree.otherwise, column)
+    for part in below(tree):
+        yield from branches_at(part, column)
 
 
 def _values(tree: Tree, column: int, declared: Sequence[str], kind: FieldKind) -> Iterator[Value]:

@@ -215,14 +215,12 @@ class Lines:
 
     def _of_each(self, charge: Charge) -> Form:
         """The price of events: it depends on no metered quantity, and is the same where the prices are the same."""
-        prices = tuple(
-            (row.schedule, _amount(row.minimum), _amount(row.cap), charge.tree if charge.columns else None)
-            for row in charge.rows
-        )
+        prices = tuple((row.schedule, _amount(row.minimum), _amount(row.cap)) for row in charge.rows)
+        table = repr(charge.tree) if charge.columns else ""  # a tree is no key of a mapping, its text is
         bounds = tuple(map(_amount, (charge.minimum, charge.cap, charge.period_minimum, charge.period_cap)))
         name = (
             f"{charge.name} prices every event on its own",
-            (charge.source, charge.columns, prices, bounds, charge.free_events, charge.free_quantity),
+            (charge.source, charge.columns, prices, table, bounds, charge.free_events, charge.free_quantity),
             charge.round_event,
         )
         return self.view.scene.arena.form(Rising(NOTHING, name, Form() if _is_positive(charge) else None, None))

@@ -34,16 +34,17 @@ __all__ = ["resolve"]
 
 
 def resolve(
-    trees: Iterable[syntax.Ruleset], sources: Mapping[str, Source], gone: Unread
+    trees: Iterable[syntax.Ruleset], sources: Mapping[str, Source], gone: Unread, prices: Mapping[Span, Source]
 ) -> tuple[Ruleset | None, tuple[Diagnostic, ...]]:
     """The model of a ruleset and all findings; no model without a ruleset line and a currency.
 
-    `trees` are the ruleset's file and those it imports, `gone` is what of them could not be read; the model of a
-    ruleset with errors holds what is sound.
+    `trees` are the ruleset's file and those it imports, `gone` is what of them could not be read, `prices` are the
+    price files by the text that names each; the model of a ruleset with errors holds what is sound.
     """
     trees = tuple(trees)
     declarations = tuple(item for tree in trees for item in tree.declarations)
     scope = Scope(sources, MoneyUnit.minor(NO_CURRENCY), broken=set(gone.names), file_lost=gone.file_lost)
+    scope.price_tables.sources = prices
     headers = _of(syntax.Header, declarations)
     if not headers:
         first = trees[0].span

@@ -10,11 +10,12 @@ from ....grammar import syntax
 from ...plan import Bound, ColumnKind, CountedPer, LineRounding, OfEach, OfMeter, Pooling
 from ...schedule import Mode
 from ...statement import Labels
-from ..model import Band, Charge, KeyAny, Row
+from ..model import Band, Charge, KeyAny, PriceFile, Row
 from .conditions import Subject, resolve_when
 from .facts import money_rounding
 from .line_names import reserved_line
 from .origins import Origin, resolve_origin
+from .price_files import resolve_price_files
 from .prices import MODES, Priced, resolve_bands, resolve_price
 from .scope import RESERVED_LINES, Scope, because, citation
 from .tables import KeyField, bound, check_bounds, declared_values, resolve_by, resolve_table
@@ -44,8 +45,6 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
     reserved = node.name.text in RESERVED_LINES
     if reserved:
         reserved_line(scope, node.name)
-    if not _is_built(scope, node):
-        return None
     origin = resolve_origin(scope, node, charges)
     if origin is None:
         return None
@@ -61,7 +60,7 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
     rounding = _event_rounding(scope, node, origin)
     if prices is None or bounds is None or reserved or len(when) != len(node.when):
         return None
-    columns, rows = prices
+    columns, rows, files = prices
     return Charge(
         name=node.name.text,
         labels=_labels(scope, node, origin),
@@ -74,6 +73,7 @@ def resolve_charge(scope: Scope, node: syntax.Charge, charges: frozenset[str]) -
         mode=mode or Mode.GRADUATED,
         columns=tuple(key.column for key in columns),
         rows=rows,
+        files=files,
         first_match=node.first_match,
         declared=tuple(declared_values(key) for key in columns),
         may_lack=tuple(_may_lack(key) for key in columns),
@@ -104,13 +104,6 @@ def _labels(scope: Scope, node: syntax.Charge, origin: Origin) -> Labels:
     return labels
 
 
-def _is_built(scope: Scope, node: syntax.Charge) -> bool:
-    if isinstance(node.prices, syntax.PricesFrom):
-        scope.not_built("prices from a file", node.prices)
-        return False
-    return True
-
-
 def _time_fits(scope: Scope, node: syntax.Charge, origin: Origin) -> bool:
     """A level holds past the window in which an event set it, so that its windows cannot be told apart by events."""
     match origin.source:
@@ -132,8 +125,8 @@ def _time_fits(scope: Scope, node: syntax.Charge, origin: Origin) -> bool:
 
 def _prices(
     scope: Scope, node: syntax.Charge, keys: tuple[KeyField, ...], priced: Priced, mode: Mode | None
-) -> tuple[tuple[KeyField, ...], tuple[Row, ...]] | None:
-    """The key columns in their order and the rows."""
+) -> tuple[tuple[KeyField, ...], tuple[Row, ...], tuple[PriceFile, ...]] | None:
+    """The key columns in their order, the rows, and the files that these come from."""
     match node.prices:
         case None:
             scope.report(
@@ -145,7 +138,8 @@ def _prices(
             )
             return None
         case syntax.Table():
-            return resolve_table(scope, node.prices, keys, priced, mode)
+            table = resolve_table(scope, node.prices, keys, priced, mode)
+            return None if table is None else (*table, ())
         case syntax.BandList(written):
             if mode is None:
                 scope.report(
@@ -159,7 +153,7 @@ def _prices(
                 return None
             bands = resolve_bands(scope, [(band.head, band.price) for band in written], priced, mode)
         case syntax.PricesFrom():
-            return None
+            return resolve_price_files(scope, node.prices, keys, priced, mode)
         case price:
             if mode is not None:
                 scope.report(
@@ -174,7 +168,7 @@ def _prices(
             bands = None if resolved is None else (Band(price.span, "", None, resolved),)
     if bands is None:
         return None
-    return keys, (Row(node.prices.span, tuple(KeyAny() for _ in keys), bands),)
+    return keys, (Row(node.prices.span, tuple(KeyAny() for _ in keys), bands),), ()
 
 
 def _may_lack(key: KeyField) -> bool:

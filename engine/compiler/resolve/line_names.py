@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ....diagnostics import Label, Span
 from ....grammar import syntax
 from ..model import Plan
@@ -28,26 +26,18 @@ def scope_name(
     if name.text in RESERVED_LINES:
         reserved_line(scope, name)
         return False
-    concerned = [plan for plan in plans if not meant or any(each in meant for each in plan.lineage)]
-    for plan in concerned:
-        for line, what, span in _lines_with_spans(plan):
-            if line == name.text:
-                _name_taken(scope, name, kind, what, span)
-                return False
+    lines = scope.plan_lines(plans)
+    for what, span in lines.called(name.text, meant or ()):
+        _name_taken(scope, name, kind, what, span)
+        return False
     for other, what, span, others in scope.own_lines:
-        shared = not others or not meant or any(each in others for plan in concerned for each in plan.lineage)
-        if other == name.text and shared:
+        if other != name.text:
+            continue
+        if not others or not meant or any(each in others for plan in lines.of(meant) for each in plan.lineage):
             _name_taken(scope, name, kind, what, span)
             return False
     scope.own_lines.append((name.text, kind, name.span, meant or ()))
     return True
-
-
-def _lines_with_spans(plan: Plan) -> Iterator[tuple[str, str, Span]]:
-    for charge in plan.charges:
-        yield charge.name, "charge", charge.span
-    for fee in plan.fees:
-        yield fee.name, "fee", Span(fee.place.file, fee.place.start, fee.place.start)
 
 
 def _name_taken(scope: Scope, name: syntax.Name, kind: str, other: str, span: Span) -> None:

@@ -17,7 +17,7 @@ from .dates import check_dates, dates_of, dating_span
 from .effects import resolve_effect, resolve_money
 from .line_names import scope_name
 from .scope import Scope, because, citation
-from .targets import lines_of, plans_meant, touches
+from .targets import plans_meant, touches
 
 KINDS = {
     syntax.PolicyKind.DISCOUNT: PolicyKind.DISCOUNT,
@@ -52,7 +52,7 @@ def resolve_policies(
 def _policy(scope: Scope, node: syntax.Policy, plans: tuple[Plan, ...]) -> Policy | None:
     resolved = resolve_effect(scope, node, plans)
     at_most = None if node.at_most is None else resolve_money(scope, node.at_most)
-    when = resolve_when(scope, node.when, Subject(None, lines_of(plans)))
+    when = resolve_when(scope, node.when, Subject(None, scope.plan_lines(plans).names))
     if resolved is None or (node.at_most is not None and at_most is None) or len(when) != len(node.when):
         return None
     effect, targets = resolved

@@ -17,6 +17,9 @@ from ...quantity import Unit, UnitTable
 from ...statement import Labels
 from ...usage import EventSchema, FieldSchema
 from ...window import Window
+from ..model import Plan
+from ..sheet import PriceTables
+from .plan_lines import PlanLines
 
 T = TypeVar("T")
 
@@ -115,6 +118,14 @@ class Scope:
     file_lost: bool = False
     """Whether a file could not be read, so that any name may be declared in it."""
     findings: list[Diagnostic] = field(default_factory=list)
+    price_tables: PriceTables = field(default_factory=PriceTables)
+    _plan_lines: PlanLines | None = None
+
+    def plan_lines(self, plans: tuple[Plan, ...]) -> PlanLines:
+        """The lines of the plans by name."""
+        if self._plan_lines is None or self._plan_lines.plans is not plans:
+            self._plan_lines = PlanLines(plans)
+        return self._plan_lines
 
     def report(
         self,

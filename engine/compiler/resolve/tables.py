@@ -99,8 +99,8 @@ def resolve_table(
     scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...], priced: Priced, mode: Mode | None
 ) -> tuple[tuple[KeyField, ...], tuple[Row, ...]] | None:
     """The key columns in the table's order and its rows."""
-    order = _columns(scope, table, keys)
-    if order is None or not _heads_fit(scope, table, mode) or not table.rows:
+    order = columns_of(scope, table, keys)
+    if order is None or not heads_fit(scope, table.columns, mode) or not table.rows:
         # A table without rows has a finding of the grammar.
         return None
     prefixes = {
@@ -117,7 +117,7 @@ def resolve_table(
     return tuple(order[index] for index in sorted(order)), tuple(rows)
 
 
-def _columns(scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...]) -> dict[int, KeyField] | None:
+def columns_of(scope: Scope, table: syntax.Table, keys: tuple[KeyField, ...]) -> dict[int, KeyField] | None:
     """For each key column its field. Header and `by` must name the same fields."""
     by_name = {_written(key): key for key in keys}
     order: dict[int, KeyField] = {}
@@ -162,9 +162,10 @@ def _written(key: KeyField) -> str:
     return f"account.{key.column.name}" if key.column.kind is ColumnKind.ATTRIBUTE else key.column.name
 
 
-def _heads_fit(scope: Scope, table: syntax.Table, mode: Mode | None) -> bool:
-    bands = [column for column in table.columns if isinstance(column, syntax.BandColumn)]
-    plain = [column for column in table.columns if isinstance(column, syntax.PriceColumn)]
+def heads_fit(scope: Scope, columns: tuple[syntax.Column, ...], mode: Mode | None) -> bool:
+    """Whether a first row has one price or bands, and the mode of the charge goes with them."""
+    bands = [column for column in columns if isinstance(column, syntax.BandColumn)]
+    plain = [column for column in columns if isinstance(column, syntax.PriceColumn)]
     if bands and plain:
         scope.report("RB1107", "a table has bands or one price, not both", plain[0], "one price", "leave it out")
         return False
@@ -172,7 +173,7 @@ def _heads_fit(scope: Scope, table: syntax.Table, mode: Mode | None) -> bool:
         scope.report(
             "RB2207",
             "the table has no column of prices",
-            table.columns[-1],
+            columns[-1],
             "the last column",
             "add a column `price`, or one for each band",
         )
@@ -217,7 +218,7 @@ def _row(
         match column:
             case syntax.KeyColumn():
                 assert isinstance(cell, syntax.ValuesKey | syntax.RangeKey | syntax.AnyKey | syntax.OtherwiseKey)
-                keys.append(_key(scope, cell, order[index], prefix=index in prefixes))
+                keys.append(key_of(scope, cell, order[index], prefix=index in prefixes))
             case syntax.BandColumn(head):
                 assert isinstance(cell, syntax.Price)
                 band_cells.append((head, cell))
@@ -250,7 +251,7 @@ def _with_amounts(scope: Scope, row: Row, amounts: Mapping[syntax.AmountColumnKi
             return None
         match kind:
             case syntax.AmountColumnKind.ONCE:
-                bands = (_with_once(bands[0], amount, f"{scope.text(node)} once"), *bands[1:])
+                bands = (with_once(bands[0], amount, f"{scope.text(node)} once"), *bands[1:])
             case syntax.AmountColumnKind.MINIMUM:
                 minimum = Bound(amount, f"minimum {scope.text(node)}", scope.place(node))
             case syntax.AmountColumnKind.CAP:
@@ -261,19 +262,21 @@ def _with_amounts(scope: Scope, row: Row, amounts: Mapping[syntax.AmountColumnKi
     return Row(row.span, row.keys, bands, minimum, maximum)
 
 
-def _with_once(band: Band, amount: Fraction, text: str) -> Band:
+def with_once(band: Band, amount: Fraction, text: str) -> Band:
+    """A band with money that is added once besides."""
     price = band.price
     once = replace(price, once=price.once + amount, once_text=text)
     return replace(band, price=once)
 
 
-def _key(
+def key_of(
     scope: Scope,
     cell: syntax.ValuesKey | syntax.RangeKey | syntax.AnyKey | syntax.OtherwiseKey,
     field: KeyField,
     *,
     prefix: bool,
 ) -> Key | None:
+    """A key cell in its field's type; None with findings."""
     match cell:
         case syntax.AnyKey():
             return KeyAny()

@@ -12,8 +12,8 @@ NO_TARGETS = Targets((), everything=False, text="")
 
 def resolve_targets(scope: Scope, node: syntax.Targets, plans: tuple[Plan, ...]) -> Targets | None:
     """The lines that are named: charges and fees of any plan, `charges`, `fees`, or `total`."""
-    charges = tuple(dict.fromkeys(charge.name for plan in plans for charge in plan.charges))
-    fees = tuple(dict.fromkeys(fee.name for plan in plans for fee in plan.fees))
+    lines = scope.plan_lines(plans)
+    charges, fees = lines.charges, lines.fees
     names: list[str] = []
     everything = False
     sound = True
@@ -54,11 +54,6 @@ def plans_meant(scope: Scope, names: tuple[syntax.Name, ...], plans: tuple[Plan,
     return None if unknown else tuple(name.text for name in names)
 
 
-def lines_of(plans: tuple[Plan, ...]) -> frozenset[str]:
-    """The names of all charges and fees."""
-    return frozenset(name for plan in plans for name in plan.line_names)
-
-
 def touches(
     scope: Scope, node: syntax.Policy | syntax.Tax, targets: Targets, meant: tuple[str, ...], plans: tuple[Plan, ...]
 ) -> bool:
@@ -67,7 +62,7 @@ def touches(
     if not meant or written is None or targets.everything:
         return True
     kind = node.kind.value if isinstance(node, syntax.Policy) else "tax"
-    there = {line for plan in plans if any(name in meant for name in plan.lineage) for line in plan.line_names}
+    there = {line for plan in scope.plan_lines(plans).of(meant) for line in plan.line_names}
     missing = [
         name
         for name in written.names

@@ -13,7 +13,7 @@ from .conditions import Subject, resolve_when
 from .dates import check_dates, dates_of, dating_span
 from .line_names import scope_name
 from .scope import Scope, because, citation
-from .targets import lines_of, plans_meant, resolve_targets, touches
+from .targets import plans_meant, resolve_targets, touches
 
 
 def resolve_taxes(scope: Scope, written: Iterable[syntax.Tax], plans: tuple[Plan, ...]) -> tuple[TaxModel, ...]:
@@ -33,7 +33,7 @@ def _tax(scope: Scope, node: syntax.Tax, plans: tuple[Plan, ...]) -> TaxModel | 
     if not scope_name(scope, node.name, "tax", meant, plans):
         return None
     targets = resolve_targets(scope, node.of, plans)
-    when = resolve_when(scope, node.when, Subject(None, lines_of(plans)))
+    when = resolve_when(scope, node.when, Subject(None, scope.plan_lines(plans).names))
     sound = check_dates(scope, node.dating)
     if node.percent.value < 0:
         scope.report("RB2103", "a tax cannot be below zero", node.percent, "below zero", "write a `discount`")

@@ -125,17 +125,18 @@ def _groups(frame: Frame, charge: Charge, attributes: dict[str, Scalar]) -> list
     if not charge.columns:
         return [_Group(0, (), tuple(slots))]
     fields = fields_of(frame.plan.charges, charge.source.meter)
-    found: dict[tuple[int | None, Key], _Group] = {}
+    found: dict[tuple[int, Key] | None, _Group] = {}
     for slot in slots:
         known = {name: scalar(value) for name, value in zip(fields, slot.key, strict=True)}
         values = tuple(
             (attributes if column.kind is ColumnKind.ATTRIBUTE else known)[column.name] for column in charge.columns
         )
         group = _group(charge, values, (slot,))
-        before = found.get((None, ()) if group.row is None else (0, group.key))
+        place = None if group.row is None else (group.row, group.key)
+        before = found.get(place)
         if before is not None:
             group = replace(group, slots=(*before.slots, slot))
-        found[(None, ()) if group.row is None else (0, group.key)] = group
+        found[place] = group
     return sorted(
         found.values(), key=lambda group: (-1 if group.row is None else group.row, declared_order(charge, group.key))
     )
