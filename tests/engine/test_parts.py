@@ -123,11 +123,6 @@ plan changes from 2026-05-15:
   dated by usage
   charge egress: at $2 per GB
 
-# Something may be added to what the cap lets through, or the minimum would be all that this plan ever costs.
-penalty crowd for changes:
-  $1
-  when account.seats > 1,000
-
 plan by_zone from 2026-01-01:
   billed quarterly
   include 3 GB of egress
