@@ -116,12 +116,17 @@ plan changes from 2026-01-01 before 2026-05-15:
   billed quarterly
   charge egress: at $1 per GB
     cap $20
-  minimum $20
+  minimum $25
 
 plan changes from 2026-05-15:
   billed quarterly
   dated by usage
   charge egress: at $2 per GB
+
+# Something may be added to what the cap lets through, or the minimum would be all that this plan ever costs.
+penalty crowd for changes:
+  $1
+  when account.seats > 1,000
 
 plan by_zone from 2026-01-01:
   billed quarterly

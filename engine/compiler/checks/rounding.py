@@ -13,7 +13,7 @@ from ...plan import OfEach
 from ..model import Band, Charge, Ruleset
 from .wording import money_text, number_text
 
-# A price is taken for a slip where a thousand times what it is written for still costs nothing.
+# A price is taken for a slip where a thousand units, or times what it is written for if that is more, cost nothing.
 _TIMES = 1000
 _WRITTEN = re.compile(r" per (?:started )?([0-9][0-9,.]*)? ?([^\W\d]\S*)?$")
 
@@ -43,7 +43,7 @@ class _Rounded:
 
 
 def check_small_rates(ruleset: Ruleset) -> Iterator[Diagnostic]:
-    """Rates at which an event, or a thousand times what the price is written for, rounds to nothing."""
+    """Rates at which an event, or a thousand units, rounds to nothing."""
     for plan in ruleset.plans:
         for charge in plan.charges:
             found = next((band for row in charge.rows for band in row.bands if _is_small(ruleset, charge, band)), None)
@@ -65,7 +65,11 @@ def _is_small(ruleset: Ruleset, charge: Charge, band: Band) -> bool:
     rounded = _rounding(ruleset, charge, band)
     if rounded.quantity is not None:
         return rounded.vanishes(_of(band, rounded.quantity))
-    return rounded.vanishes(_of(band, price.block * _TIMES))
+    return rounded.vanishes(_of(band, _many(band)))
+
+
+def _many(band: Band) -> Fraction:
+    return _TIMES * max(band.price.block, Fraction(1))
 
 
 def _of(band: Band, quantity: Fraction) -> Fraction:
@@ -76,7 +80,7 @@ def _of(band: Band, quantity: Fraction) -> Fraction:
 def _small(ruleset: Ruleset, charge: Charge, band: Band) -> Diagnostic:
     price, rounded = band.price, _rounding(ruleset, charge, band)
     size, per_event = money_text(rounded.size, ruleset.money), charge.round_event is not None
-    quantity = price.block * _TIMES if rounded.quantity is None else rounded.quantity
+    quantity = _many(band) if rounded.quantity is None else rounded.quantity
     shown = _shown(band, quantity, charge)
     whose = "each event" if per_event else "a line"
     cost = f"{'an event of ' if per_event else ''}{shown} {'costs' if per_event else 'cost'} nothing"
