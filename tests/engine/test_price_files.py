@@ -231,18 +231,20 @@ def test_a_path_is_read_from_the_folder_of_the_file_that_writes_it() -> None:
 
 @pytest.mark.parametrize("kind", ["prefixes", "values", "ranges", "by time"])
 def test_a_long_table_takes_no_longer_for_a_row(kind: str) -> None:
-    """Four times the rows in less than eight times the time: what compares every row with every other takes sixteen."""
+    """Four times the rows in less than ten times the time: what compares every row with every other takes sixteen."""
     seconds = {}
     for count in (5_000, 20_000):
         rows = long_table(kind, count)
         by = {"ranges": "size", "by time": "dialled, time"}.get(kind, "dialled")
-        begin = time.process_time()
-        result = compile_ruleset(
-            Source("acme.rates", f'{WINDOW}{HEAD}  charge calls by {by}: prices from "p.csv"\n'), {"p.csv": rows}.get
-        )
-        seconds[count] = time.process_time() - begin
-        assert result.findings == ()
-    assert seconds[20_000] < 8 * seconds[5_000]
+        text = f'{WINDOW}{HEAD}  charge calls by {by}: prices from "p.csv"\n'
+        taken = []
+        for _ in range(2):
+            begin = time.process_time()
+            result = compile_ruleset(Source("acme.rates", text), {"p.csv": rows}.get)
+            taken.append(time.process_time() - begin)
+            assert result.findings == ()
+        seconds[count] = min(taken)
+    assert seconds[20_000] < 10 * seconds[5_000]
 
 
 WINDOW = "window peak: mon to fri 08:00 to 20:00\n\n"
