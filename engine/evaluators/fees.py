@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ..condition import scalar
 from ..derivation import Role, Step, given, product, total
-from ..period import Billing, DateRange, billing_period
+from ..period import Billing, DateRange, Every, add_months, billing_period
 from ..plan import Fee, Proration
 from ..statement import Line, LineKind
 from .charges import Priced, round_line
@@ -75,17 +75,30 @@ def _terms(fee: Fee, situation: Situation) -> Iterator[DateRange]:
     """
     start = fee_start(fee, situation.subscription.start)
     end = situation.subscription.end
-    terms = Billing(fee.every, anchored=not fee.calendar)
     # Nothing is decided before the period begins, but a term in arrears may have begun long before it.
     day = max(start, fee.every.after(situation.days.start, -1) if fee.every.months else situation.days.start)
-    term = billing_period(terms, day, start)
+    term = _term(fee, day, situation.subscription.start)
     while term.start < situation.reached_days.end:
         covered_end = term.end if end is None else min(term.end, end)
         begins = max(term.start, start)
         decisive = begins if fee.in_advance else covered_end - timedelta(days=1)
         if begins < covered_end and situation.reached_days.contains(decisive):
             yield term
-        term = billing_period(terms, term.end, start)
+        term = _term(fee, term.end, situation.subscription.start)
+
+
+def _term(fee: Fee, day: date, start: date) -> DateRange:
+    """The term that contains a day, of a subscription that starts on `start`.
+
+    After a trial of months, months are still counted from the subscription's start: from January 31 after 1 month,
+    terms begin on February 28 and on March 31, as the bills do.
+    """
+    if fee.calendar or fee.trial is None or not (fee.trial.months and fee.every.months):
+        return billing_period(Billing(fee.every, anchored=not fee.calendar), day, fee_start(fee, start))
+    trial, every = fee.trial.months * fee.trial_steps, fee.every.months
+    steps = Every(months=1).steps_to(start, day)
+    begun = trial + (steps - trial) // every * every
+    return DateRange(add_months(start, begun), add_months(start, begun + every))
 
 
 def _share(fee: Fee, situation: Situation, term: DateRange) -> Step:
