@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import click
 
 from ..diagnostics import Diagnostic, Source
 from .console import note, number_of
+from .files import replace_file
 
 if TYPE_CHECKING:
     from ..engine.compiler.compile import Compiled
@@ -181,7 +180,7 @@ def suggest_into(path: Path, compiled: Compiled, outcomes: Sequence[Outcome], *,
     if dry_run and found.examples:
         click.echo("".join(f"\n{suggestion.text}" for suggestion in found.examples), nl=False)
     elif found.examples:
-        failure = _replace(path, found.text)
+        failure = replace_file(path, found.text, "print them with `--suggest --dry-run`")
         if failure is not None:
             return failure
     for item in found.unreached:
@@ -192,25 +191,4 @@ def suggest_into(path: Path, compiled: Compiled, outcomes: Sequence[Outcome], *,
         note(f"{path}: {count} to add")
     else:
         note(f"added {count} to {path}; they fail until `unreviewed` is taken away")
-    return None
-
-
-def _replace(path: Path, text: str) -> Diagnostic | None:
-    """Write a file whole or not at all: beside it first, then in its place."""
-    try:
-        mode = path.stat().st_mode
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
-        ) as file:
-            file.write(text)
-        try:
-            Path(file.name).chmod(mode)
-            Path(file.name).replace(path.resolve())
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
-        hint = "print them with `--suggest --dry-run`"
-        return Diagnostic("RB9007", f"the file cannot be written: {reason}", hints=(hint,), place=str(path))
     return None

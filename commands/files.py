@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from ..api import compile_file, read_text
 from ..diagnostics import Diagnostic
 
-__all__ = ["Found", "compile_file", "find_one", "find_rulesets", "read_text"]
+__all__ = ["Found", "compile_file", "find_one", "find_rulesets", "read_text", "replace_file"]
 
 SUFFIX = ".rates"
 
@@ -66,3 +67,25 @@ def find_one(text: str) -> Path | Diagnostic:
 def _has_header(path: Path) -> bool:
     read = read_text(path)
     return isinstance(read, str) and any(line.startswith("ruleset ") for line in read.splitlines())
+
+
+def replace_file(path: Path, text: str, *hints: str) -> Diagnostic | None:
+    """Write a file whole or not at all: beside it first, then in its place. Says why where it cannot be written."""
+    import tempfile
+
+    try:
+        mode = path.stat().st_mode
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline=""
+        ) as file:
+            file.write(text)
+        try:
+            Path(file.name).chmod(mode)
+            Path(file.name).replace(path.resolve())
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or os.strerror(error.errno or 0)
+        return Diagnostic("RB9007", f"the file cannot be written: {reason}", hints=hints, place=str(path))
+    return None

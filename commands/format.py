@@ -10,7 +10,7 @@ import click
 from ..cli import EXIT_FINDINGS, EXIT_USE
 from ..diagnostics import Diagnostic, Source, has_errors
 from .console import note, number_of, show_findings
-from .files import find_rulesets, read_text
+from .files import find_rulesets, read_text, replace_file
 
 
 @click.command("fmt", short_help="Format rulesets.")
@@ -38,7 +38,7 @@ def fmt_command(paths: tuple[str, ...], only_check: bool, diff: bool) -> None:
         if diff:
             _print_diff(path, text, formatted)
         elif not only_check:
-            failure = _write(path, formatted)
+            failure = replace_file(path, formatted)
             findings.extend([] if failure is None else [failure])
     show_findings(findings, sources)
     for path in changed:
@@ -69,11 +69,3 @@ def _print_diff(path: Path, before: str, after: str) -> None:
         before.splitlines(keepends=True), after.splitlines(keepends=True), str(path), f"{path} (formatted)"
     )
     click.echo("".join(lines), nl=False)
-
-
-def _write(path: Path, text: str) -> Diagnostic | None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        return Diagnostic("RB9007", f"the file cannot be written: {error.strerror}", place=str(path))
-    return None

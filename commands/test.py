@@ -14,7 +14,7 @@ import click
 from ..cli import EXIT_FINDINGS, EXIT_USE
 from ..diagnostics import Diagnostic, Severity, Source
 from .console import note, number_of, show_findings
-from .files import compile_file, find_rulesets
+from .files import compile_file, find_rulesets, replace_file
 
 if TYPE_CHECKING:
     from ..diagnostics.junit import Case
@@ -204,5 +204,8 @@ def _accept(ran: Ran) -> None:
 
     for name, text in accepted(ran.outcomes, ran.compiled.sources).items():
         path = ran.path if name == str(ran.path) else Path(name)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        failure = replace_file(path, text)
+        if failure is not None:
+            show_findings([failure])
+            sys.exit(EXIT_USE)
         note(f"rewrote expectations of {path}; they fail until `unreviewed` is taken away")

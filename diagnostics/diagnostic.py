@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from .codes import CODES
 from .source import Span
@@ -51,6 +52,8 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     place: str = ""
+    stake: Fraction | None = None
+    """The money by which the amounts of the witness differ, in the ruleset's currency, where that is known."""
 
     def __post_init__(self) -> None:
         if self.code not in CODES:

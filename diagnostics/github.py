@@ -7,18 +7,19 @@ mistake comes first, and what is left out is counted in one notice at the end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 
 from .diagnostic import Diagnostic, Severity
 from .source import Source
 
 ANNOTATIONS_MAX = 10
 # Findings of these chapters bill a wrong amount; the others keep a ruleset from being used, or are matters of form.
-_COSTLY = ("RB21", "RB22", "RB23", "RB24", "RB50")
+_COSTLY = ("RB21", "RB22", "RB23", "RB24", "RB26", "RB27", "RB50")
 
 
 def render_github(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Source]) -> str:
     """A command a line: errors, then warnings, of each the costliest first; then the number of those left out."""
-    ranked = sorted(diagnostics, key=lambda finding: not finding.code.startswith(_COSTLY))
+    ranked = sorted(diagnostics, key=_cheapness)
     errors = [finding for finding in ranked if finding.severity is Severity.ERROR]
     warnings = [finding for finding in ranked if finding.severity is Severity.WARNING]
     shown = [*errors[:ANNOTATIONS_MAX], *warnings[:ANNOTATIONS_MAX]]
@@ -29,6 +30,11 @@ def render_github(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sourc
         lines.append(f"::notice title=Ratebook::{_data(said)}")
     text = "".join(f"{line}\n" for line in lines)
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _cheapness(finding: Diagnostic) -> tuple[bool, Fraction]:
+    """What sorts the costliest first: chapters that bill wrong amounts, and in them the greatest witness."""
+    return not finding.code.startswith(_COSTLY), -(finding.stake or Fraction(0))
 
 
 def _counted(count: int, noun: str) -> Iterator[str]:

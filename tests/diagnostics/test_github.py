@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ratebook.diagnostics import Diagnostic, Source, Span
 from ratebook.diagnostics.github import ANNOTATIONS_MAX, render_github
 
@@ -68,3 +70,14 @@ def test_what_costs_money_comes_first_and_the_rest_is_counted() -> None:
 def test_exactly_as_many_as_are_shown_need_no_notice() -> None:
     text = render_github([Diagnostic("RB2001", f"name {number}") for number in range(ANNOTATIONS_MAX)], {})
     assert "::notice" not in text
+
+
+def test_the_greatest_difference_of_a_witness_comes_first() -> None:
+    findings = [
+        Diagnostic("RB2209", "five", stake=Fraction(5)),
+        Diagnostic("RB2210", "unknown"),
+        Diagnostic("RB2209", "a thousand", stake=Fraction(1000)),
+        Diagnostic("RB1013", "a matter of form", stake=Fraction(9999)),
+    ]
+    said = [line.rpartition("::")[2] for line in render_github(findings, {}).splitlines()]
+    assert said == ["a thousand", "five", "unknown", "a matter of form"]

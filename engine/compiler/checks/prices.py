@@ -56,6 +56,7 @@ def _cliffs(ruleset: Ruleset, charge: Charge, row: Row) -> Iterator[Diagnostic]:
                 'keep it with `allow RB2209 because "…"`',
             ),
             (f"witness: {bound} cost {money_text(at, money)}, the least above costs {money_text(past, money)}{stays}",),
+            stake=at - past,
         )
 
 
