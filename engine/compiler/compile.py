@@ -84,8 +84,9 @@ def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int,
         outcomes, shown = proved(program, ruleset)
         findings += shown
     findings = [*_not_allowed(findings, ruleset, proved=prove)]
+    # A promise that does not hold is a finding about prices that can be rated all the same.
     return Compiled(
-        None if has_errors(findings) else program,
+        program,
         ruleset,
         in_order(findings),
         gathered.sources,
