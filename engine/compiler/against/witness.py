@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -25,13 +25,14 @@ from .wording import ladder_text, money_text, quantity_text
 
 _ACCOUNTS_MAX = 12
 _QUANTITIES = (Fraction(1), Fraction(1_000), Fraction(1_000_000), Fraction(1_000_000_000))
+_BOUNDS_MAX = 40
 
 
 def then_and_now(old: Side, new: Side, before: Version, after: Version | None, day: date) -> str:
     """A bill of the period of a day, then and now, with the least usage that shows a difference."""
     period = billing_period(before.plan.billing, day, day)
     words = f"{period.start} to {period.end - timedelta(days=1)}"
-    for size, given in product(_QUANTITIES, _accounts(old.program)):
+    for size, given in product(_quantities(before, after), _accounts(old.program)):
         usage, said = _usage(old, before, after, period, size)
         said = ", ".join([said, *(f"account.{name} {value}" for name, value in given.items())])
         then = bill(old.program, before, usage, period, given)
@@ -45,6 +46,23 @@ def then_and_now(old: Side, new: Side, before: Version, after: Version | None, d
         if _total(then) != _total(now):
             return f"a bill of {words} with {said} was {_total(then)}, and is {_total(now)} now"
     return f"bills of {words}: {_ladders(before, after)}"
+
+
+def _quantities(before: Version, after: Version | None) -> Iterator[Fraction]:
+    """One unit, then the end of each band of either version and one unit past it, then a thousand and more."""
+    versions = [before] if after is None else [before, after]
+    bounds = {
+        band.upper
+        for version in versions
+        for charge in version.model.charges
+        for row in charge.rows[:_ACCOUNTS_MAX]
+        for band in row.bands
+        if band.upper is not None and band.upper > 0
+    }
+    yield _QUANTITIES[0]
+    for bound in sorted(bounds)[:_BOUNDS_MAX]:
+        yield from (bound, bound + 1)
+    yield from _QUANTITIES[1:]
 
 
 def _accounts(program: Program) -> list[dict[str, Value]]:
