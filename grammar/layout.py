@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..diagnostics import Diagnostic, Edit, Source, Span
 from .syntax import Comment
@@ -200,11 +200,13 @@ def _refusal(span: Span, character: str, source: Source, number: int) -> Diagnos
 def _declarations(source: Source, codes: list[_Code], found: list[Diagnostic]) -> Iterator[tuple[Line, ...]]:
     block: list[Line] = []
     columns: list[int] = []
+    reported: dict[tuple[int, int], int] = {}
     for code in codes:
         if not columns or code.column <= columns[0]:
             if block:
                 yield tuple(block)
             block, columns = [Line(code.start, code.end, code.column, 0, code.broken)], [code.column]
+            reported = {}
             if code.column:
                 found.append(_indented_without_block(source.name, code))
             continue
@@ -221,7 +223,7 @@ def _declarations(source: Source, codes: list[_Code], found: list[Diagnostic]) -
                 block_column = columns.pop()
             if code.column != columns[-1]:
                 columns.append(block_column)
-                found.append(_between_blocks(source.name, code, columns[-1]))
+                _report_between(source.name, code, block_column, found, reported)
         level = len(columns) - 1
         if level <= NESTING_MAX:
             block.append(Line(code.start, code.end, code.column, level, code.broken))
@@ -238,6 +240,18 @@ def _indented_without_block(file: str, code: _Code) -> Diagnostic:
         hints=("begin the line without spaces",),
         edits=(Edit(indentation, ""),),
     )
+
+
+def _report_between(
+    file: str, code: _Code, column: int, found: list[Diagnostic], reported: dict[tuple[int, int], int]
+) -> None:
+    """One finding for all lines of a declaration that miss the same block in the same way, with an edit for each."""
+    finding = _between_blocks(file, code, column)
+    before = reported.setdefault((code.column, column), len(found))
+    if before == len(found):
+        found.append(finding)
+    else:
+        found[before] = replace(found[before], edits=(*found[before].edits, *finding.edits))
 
 
 def _between_blocks(file: str, code: _Code, column: int) -> Diagnostic:

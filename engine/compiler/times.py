@@ -65,6 +65,10 @@ class Times:
         rest = Difference(self.windows[name], Union(tuple(self.windows[other] for other in others)))
         return not any(intervals(rest, span, self.zone) for span in self.spans([*others, name]))
 
+    def is_made_of(self, name: str, other: str) -> bool:
+        """Whether a window names another in its own declaration, so that the other cannot name it."""
+        return name != other and self.windows[other] in _within(self.windows[name])
+
     def intervals(self, name: str, span: Period) -> tuple[Period, ...]:
         """When a window holds in a time that is tried."""
         key = (name, span)
@@ -95,6 +99,20 @@ def _period(start: date, end: date) -> Period:
     return Period(
         datetime(start.year, start.month, start.day, tzinfo=UTC), datetime(end.year, end.month, end.day, tzinfo=UTC)
     )
+
+
+def _within(window: Window) -> Iterable[Window]:
+    """A window and all windows that it is composed of."""
+    yield window
+    match window:
+        case Union(parts) | Intersection(parts):
+            for part in parts:
+                yield from _within(part)
+        case Difference(base, excluded):
+            yield from _within(base)
+            yield from _within(excluded)
+        case _:
+            pass
 
 
 def _parts(window: Window) -> Iterable[Window]:

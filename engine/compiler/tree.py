@@ -323,6 +323,18 @@ def _check_windows(
         _report_gap(building, column, path, f"{gap.astimezone(building.times.zone):%Y-%m-%d %H:%M}", rows)
 
 
+def _ways_apart(times: Times, first: str, second: str) -> tuple[str, ...]:
+    """What to write where two windows share time: nothing that goes in a circle, or leaves a row without any time."""
+    if times.is_made_of(first, second):
+        return ("write `first match` to let the upper row win",)
+    if times.hides([first], second):
+        upper = f"put the row {second} above {first}, and write `first match` to let the upper row win"
+        return (
+            (upper,) if times.is_made_of(second, first) else (f"write `except {second}` in the window {first}", upper)
+        )
+    return (f"write `except {first}` in the window {second}", "write `first match` to let the upper row win")
+
+
 def _report_shared(
     building: Building, named: Mapping[str, Sequence[int]], first: str, second: str, shared: datetime
 ) -> None:
@@ -334,6 +346,6 @@ def _report_shared(
             building.charge.rows[named[second][0]].span,
             f"{second} here",
             (Label(building.charge.rows[named[first][0]].span, f"{first} here"),),
-            (f"write `except {first}` in the window {second}", "write `first match` to let the upper row win"),
+            _ways_apart(building.times, first, second),
         )
     )

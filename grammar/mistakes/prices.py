@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from difflib import get_close_matches
 
 from ..machine import Patch
@@ -43,14 +44,15 @@ def _unit_of_two(case: Case) -> Slip | None:
     if found is None:
         return None
     start, unit = case.line.start + found.start(1), f"{found.group(1)} {case.token.text}"
-    return case.slip(
+    slip = case.slip(
         "RB1001",
         f"a price is per one unit, and `{unit}` is two",
         case.span(start, case.token.end),
         f"write `each`: a meter `in {unit}` counts {unit}, so that each of it is one {unit}",
         here="two units",
-        tokens=(("NAME", found.group(1)),),
     )
+    # Read on as `each`: half of the unit would fit no meter, and that is no second mistake.
+    return replace(slip, patch=Patch(case.line.start + found.start(), case.token.end, (("NAME", "each"),)))
 
 
 def _missing_at(case: Case) -> Slip | None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import TypeAlias
 
-from ....diagnostics import Diagnostic, Label
+from ....diagnostics import Diagnostic, Label, Span
 from ....money import decimal_text
 from ...condition import AmountOf, Attribute, FieldOf, Month, Scalar, UsageOf
 from ...dispatch import value_text
@@ -192,6 +192,7 @@ def _past_everything(
 def check_best_one(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """`best one` decides line by line, so a fixed amount may name only one line."""
     policies = PoliciesByPlan(ruleset)
+    seen: set[Span] = set()
     for plan in ruleset.plans if Combination.BEST_ONE in ruleset.combinations.values() else ():
         own = policies.of(plan)
         for item in own:
@@ -206,7 +207,8 @@ def check_best_one(ruleset: Ruleset) -> Iterator[Diagnostic]:
                 for other in own
                 if other is not item and other.policy.kind is policy.kind and _shared_line(item, other, lines)
             )
-            if len(lines) > 1 and any(rivals):
+            if item.span not in seen and len(lines) > 1 and any(rivals):
+                seen.add(item.span)  # one policy is one mistake, on however many plans
                 yield Diagnostic(
                     "RB2405",
                     f"under `best one`, which decides line by line, `{policy.name}` takes one amount off "

@@ -45,9 +45,16 @@ def _cliffs(ruleset: Ruleset, charge: Charge, row: Row) -> Iterator[Diagnostic]:
             bound = f"the bound of `{band.head}`"
         until = None if band.width_per is not None else _until(curve, band.upper, at)
         stays = "" if until is None else f"; up to {number_text(until)}{unit} it stays cheaper than before"
+        # `below 100` prices 100 itself by the band that follows.
+        place = f"just above {bound}" if band.inclusive else f"from {bound} on"
+        costs = (
+            f"{bound} cost {money_text(at, money)}, the least above costs {money_text(past, money)}"
+            if band.inclusive
+            else f"the most below {bound} costs {money_text(at, money)}, {bound} cost {money_text(past, money)}"
+        )
         yield Diagnostic(
             "RB2209",
-            f"just above {bound}, using more of {charge.name} costs less",
+            f"{place}, using more of {charge.name} costs less",
             following.span,
             f"costs {money_text(past, money)} from here",
             (Label(band.span, f"costs {money_text(at, money)} at its end"),),
@@ -55,7 +62,7 @@ def _cliffs(ruleset: Ruleset, charge: Charge, row: Row) -> Iterator[Diagnostic]:
                 "write `graduated`, so that only what lies above is cheaper",
                 'keep it with `allow RB2209 because "…"`',
             ),
-            (f"witness: {bound} cost {money_text(at, money)}, the least above costs {money_text(past, money)}{stays}",),
+            (f"witness: {costs}{stays}",),
             stake=at - past,
         )
 

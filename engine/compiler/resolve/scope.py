@@ -187,6 +187,7 @@ class Scope:
             return
         known = list(known)
         near = near_names(name, known)
+        self.mentioned.update(near)  # what was probably meant is not also unused
         offered = [f"did you mean {' or '.join(f'`{item}`' for item in near)}?"] if near else [*hints]
         other = None if near or hints or what.startswith("line") else self.other_kind(name, what)
         if other is not None:
