@@ -125,7 +125,7 @@ def _effect(effect: Effect, money: MoneyUnit) -> Iterator[str]:
     rows = f" ({effect.row_count:,} rows)" if effect.row_count > 1 else ""
     notes = f" ({'; '.join(effect.notes)})" if effect.notes else ""
     if effect.whole_bill:
-        yield f"  a bill with {effect.of}{where} alone{notes} costs"
+        yield f"  a bill with {effect.of}{where} alone{notes} costs, before policies and taxes"
     else:
         counted = f" of {effect.of}" if effect.of != effect.name else ""
         yield f"  the same usage{counted} costs in {effect.name}{where}{rows}{notes}"

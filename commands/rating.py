@@ -216,20 +216,22 @@ def rate_inputs(inputs: Inputs) -> Rated:
         usage,
         outside,
         unsubscribed,
-        (*notes, *([_idle_note(idle, part=inputs.part)] if idle else [])),
+        (*notes, *([_idle_note(idle, period, part=inputs.part)] if idle else [])),
     )
 
 
-def _idle_note(count: int, *, part: bool) -> str:
+def _idle_note(idle: Sequence[Subscription], period: DateRange, *, part: bool) -> str:
+    found = number_of(len(idle), "subscription")
     if part:
-        return f"{number_of(count, 'subscription')} without a day in it"
-    return f"{number_of(count, 'subscription')} without a billing period that begins in it; --part bills its days alone"
+        return f"{found} without a day in it"
+    with_days = any(item.start < period.end and (item.end is None or period.start < item.end) for item in idle)
+    return f"{found} without a billing period that begins in it{'; --part bills its days alone' if with_days else ''}"
 
 
-def _idle(subscriptions: Sequence[Subscription], statements: Sequence[Statement]) -> int:
-    """How many subscriptions have no statement: over, not begun, or billed by longer periods."""
+def _idle(subscriptions: Sequence[Subscription], statements: Sequence[Statement]) -> list[Subscription]:
+    """The subscriptions that have no statement: over, not begun, or billed by longer periods."""
     billed = {(statement.account, statement.plan) for statement in statements}
-    return sum((item.account, item.plan) not in billed for item in subscriptions)
+    return [item for item in subscriptions if (item.account, item.plan) not in billed]
 
 
 def _check_rows(inputs: Inputs, accounts: AccountsIntake, usage: UsageIntake) -> None:

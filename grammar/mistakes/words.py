@@ -12,7 +12,7 @@ from .expectations import keyword_words
 
 def _misspelt(case: Case) -> Slip | None:
     token = case.token
-    if token.kind not in ("NAME", "COMPOUND") or not 2 <= len(token.text) <= 40:
+    if token.kind not in ("NAME", "COMPOUND", "DOTTED") or not 2 <= len(token.text) <= 40:
         return None
     close = get_close_matches(token.text.lower(), keyword_words(case.expected), 1, 0.75)
     owner, dot, field = token.text.partition(".")

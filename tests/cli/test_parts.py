@@ -92,6 +92,12 @@ def test_without_part_nothing_begins_in_may(ratebook: Callable, inputs: tuple[st
     assert "has no subscription" not in ran.err
 
 
+def test_a_part_is_not_offered_before_anything_began(ratebook: Callable, inputs: tuple[str, ...]) -> None:
+    ran = ratebook("rate", *inputs, "2020-05")
+    assert "1 subscription without a billing period that begins in it" in ran.err
+    assert "--part" not in ran.err
+
+
 def test_earlier_usage_of_the_period_is_missed(ratebook: Callable, inputs: tuple[str, ...], folder: Path) -> None:
     (folder / "quarter.jsonl").write_text("\n".join(USAGE.splitlines()[1:]) + "\n", encoding="utf-8")
     ran = ratebook("rate", *inputs, "2026-05", "--part")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ....diagnostics import Label, Span
 from ....grammar import syntax
 from ...period import Billing
 from ...plan import BoundKind, Fee, Include, PlanBound, Proration
@@ -158,8 +159,19 @@ def resolve_plan_bound(scope: Scope, node: syntax.PlanBound, lines: frozenset[st
     return PlanBound(kind, resolved, labels, tuple(line.text for line in node.lines))
 
 
-def check_plan_bounds(scope: Scope, bounds: list[PlanBound]) -> None:
-    """No floor above the ceiling of the same lines."""
+def check_plan_bounds(scope: Scope, node: syntax.Plan | syntax.Contract, bounds: list[PlanBound]) -> None:
+    """No floor above the ceiling of the same lines, and none said twice; a contract may add to what it extends."""
+    said: dict[tuple[BoundKind, frozenset[str]], Span] = {}
+    for item in bounds:
+        place = item.bound.place
+        span = Span(place.file, place.start, place.end)
+        if span.file != node.span.file or not node.span.start <= span.start < node.span.end:
+            continue
+        first = said.setdefault((item.kind, frozenset(item.lines)), span)
+        if first is not span:
+            which = f"{item.kind.value} of the same lines" if item.lines else item.kind.value
+            message = f"this plan has a second {which}"
+            scope.report("RB1113", message, span, "again", "keep one", labels=(Label(first, "first here"),))
     by_lines: dict[tuple[str, ...], dict[BoundKind, PlanBound]] = {}
     for item in bounds:
         by_lines.setdefault(item.lines, {})[item.kind] = item

@@ -102,7 +102,7 @@ def _resolve_plan(scope: Scope, draft: Draft) -> Plan | None:
                 pass
             case _:
                 assert_never(item)
-    check_plan_bounds(scope, bounds)
+    check_plan_bounds(scope, node, bounds)
     if not lines and (isinstance(node, syntax.Plan) or any(isinstance(item, syntax.Remove) for item in node.items)):
         what = "contract" if isinstance(node, syntax.Contract) else "plan"
         scope.report(
