@@ -27,7 +27,9 @@ def _misspelt(case: Case) -> Slip | None:
         return None
     code, what = ("RB1112", "begins no line here") if case.is_first else ("RB1001", "cannot stand here")
     span = case.span(token.start, token.end)
-    return case.slip(code, f"`{token.text}` {what}", span, f"did you mean `{close[0]}`?", replace=close[0])
+    tokens = (("ACCOUNT_FIELD", close[0]),) if "." in close[0] else None
+    hint = f"did you mean `{close[0]}`?"
+    return case.slip(code, f"`{token.text}` {what}", span, hint, replace=close[0], tokens=tokens)
 
 
 _ON_THE_HEADER = {
