@@ -232,12 +232,21 @@ def _in_order(situation: Situation) -> list[tuple[Card, CardHolding, int]]:
     return [(card, holding, order[2]) for order, card, holding in sorted(found, key=lambda item: item[0])]
 
 
-def apply_cards(ledger: Ledger, tax_shares: Sequence[int], situation: Situation) -> None:
-    """Put the lines of prepaid cards on the ledger: they pay, and are no part of the total."""
+def apply_cards(
+    ledger: Ledger, left_by_policies: Sequence[int], tax_shares: Sequence[int], situation: Situation
+) -> None:
+    """Put the lines of prepaid cards on the ledger: they pay, and are no part of the total.
+
+    A card for named lines pays what policies left of them and their share of added taxes: a plan's floor is not theirs,
+    while what its ceiling takes off them is not owed.
+    """
     money = situation.program.money
     code = money.currency.code
     open_total = sum(line.amount for line in ledger.lines if line.is_added)
-    payable = [max(left + share, 0) for left, share in zip(ledger.left, tax_shares, strict=True)]
+    payable = [
+        max(min(left, own) + (share if left <= own else share * max(own, 0) // left), 0)
+        for left, own, share in zip(ledger.left, left_by_policies, tax_shares, strict=True)
+    ]
     for card, holding, number in _in_order(situation):
         worth = card.worth if holding.left is None else holding.left
         indices = ledger.indices_of(card.pays) if card.pays else list(range(len(ledger.priced)))

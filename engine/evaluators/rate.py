@@ -167,11 +167,12 @@ def _statement(situation: Situation) -> Statement:
     ledger.lines = [item.line for item in ledger.priced]
     for kind in PolicyKind:
         apply_policies(kind, ledger, readings, facts)
+    left_by_policies = tuple(ledger.left)
     apply_bounds(BoundKind.MINIMUM, ledger, readings)
     apply_bounds(BoundKind.CAP, ledger, readings)
     tax_shares = apply_taxes(ledger, readings, facts)
     apply_total_rounding(ledger, situation)
-    apply_cards(ledger, tax_shares, situation)
+    apply_cards(ledger, left_by_policies, tax_shares, situation)
     return _closed(ledger, situation)
 
 
