@@ -193,7 +193,7 @@ def _fee(node: s.Fee) -> str:
         words += " in advance"
     if node.proration is not s.FeeProration.BY_DAY:
         words += f" {node.proration.value}"
-    return words + (f" after {w.term(node.trial)}" if node.trial is not None else "")
+    return words + (f" after {w.length_of_time(node.trial)}" if node.trial is not None else "")
 
 
 def _charge(node: s.Charge) -> list[Row]:
@@ -287,7 +287,7 @@ def _card(node: s.Card) -> list[Row]:
     if node.price is not None:
         parts.append([_row(node.price, f"price {w.money(node.price)}")])
     if node.valid is not None:
-        parts.append([_row(node.valid, f"valid {w.term(node.valid)}")])
+        parts.append([_row(node.valid, f"valid {w.length_of_time(node.valid)}")])
     return _opened(node, f"card {node.name.text}{w.label(node.label)}", [*parts, *_pays(node, parts)])
 
 

@@ -97,7 +97,13 @@ def names(nodes: tuple[s.Name, ...]) -> str:
     return ", ".join(node.text for node in nodes)
 
 
+def length_of_time(node: s.Term) -> str:
+    """`1 month`, `12 months`: so long, where nothing says `per`."""
+    return f"1 {node.unit.value}" if node.count == 1 else term(node)
+
+
 def term(node: s.Term) -> str:
+    """`month`, `12 months`: after `per`."""
     return node.unit.value if node.count == 1 else f"{digits(str(node.count))} {node.unit.value}s"
 
 
