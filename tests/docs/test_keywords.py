@@ -1,0 +1,92 @@
+"""docs/language.md shows every keyword and every form of the grammar in a ruleset that is run.
+
+Words are taken from `grammar/ratebook.lark` itself, and from how the parser reads the blocks: a field called `volume`
+does not show the keyword `volume`. That the blocks run is the business of test_docs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ratebook.diagnostics import Source
+from ratebook.grammar import machine as walking
+from ratebook.grammar import parse as parsing
+from ratebook.grammar.builder import ACTIONS
+from ratebook.grammar.machine import Machine
+from ratebook.grammar.tables import load_tables
+
+ROOT = Path(__file__).parents[2]
+RATES = re.compile(r"```rates\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Keywords that no block shows, each with the reason.
+NOT_SHOWN: dict[str, str] = {
+    "unreviewed": "an example that carries it fails, and the examples of the page are run",
+    "true": "`fmt` writes `yes`",
+    "false": "`fmt` writes `no`",
+}
+# Forms of the grammar, by the names of their rules.
+NOT_SHOWN_FORMS: dict[str, str] = {
+    "unreviewed": NOT_SHOWN["unreviewed"],
+}
+
+
+def keywords_of_the_grammar() -> set[str]:
+    """The words in quotes of the grammar's rules and terminals."""
+    text = (ROOT / "grammar" / "ratebook.lark").read_text(encoding="utf-8")
+    rules = "\n".join(line.split("//")[0] for line in text.splitlines())
+    rules = re.sub(r"/(?:\\.|[^/\n])+/", "", rules)  # patterns hold no keywords
+    return {word for word in re.findall(r'"([^"\n]+)"', rules) if re.match(r"\w", word)}
+
+
+def shown_in(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
+    """The words that the parser takes as keywords in the rulesets of a page, and the rules that it uses."""
+    words: set[str] = set()
+    forms: set[str] = set()
+    keywords = load_tables().keywords
+    feed = walking._Walk.feed
+
+    def heard(walk: walking._Walk, kind: str, value: str, start: int, end: int) -> None:
+        if kind in keywords.get(value, ()):
+            words.add(value)
+        feed(walk, kind, value, start, end)
+
+    def counted(name: str, action: Callable[..., object]) -> Callable[..., object]:
+        def act(*parts: object) -> object:
+            forms.add(name)
+            return action(*parts)
+
+        return act
+
+    listening = Machine(load_tables(), {name: counted(name, action) for name, action in ACTIONS.items()})
+    monkeypatch.setattr(walking._Walk, "feed", heard)
+    monkeypatch.setattr(parsing, "machine", lambda: listening)
+    for block in RATES.findall(text):
+        parsing.parse(Source("shown.rates", block))
+    return words, forms
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
+    return shown_in((ROOT / "docs" / "language.md").read_text(encoding="utf-8"), monkeypatch)
+
+
+def test_keywords_are_those_that_the_parser_knows() -> None:
+    assert keywords_of_the_grammar() == set(load_tables().keywords)
+
+
+def test_every_keyword_stands_in_a_ruleset_of_the_page(shown: tuple[set[str], set[str]]) -> None:
+    assert keywords_of_the_grammar() - shown[0] == set(NOT_SHOWN)
+
+
+def test_every_form_stands_in_a_ruleset_of_the_page(shown: tuple[set[str], set[str]]) -> None:
+    assert set(ACTIONS) - shown[1] == set(NOT_SHOWN_FORMS)
+
+
+def test_a_name_does_not_show_a_keyword(monkeypatch: pytest.MonkeyPatch) -> None:
+    words, _ = shown_in('```rates\nevent sale:\n  volume: number\n  label: text\n```\n', monkeypatch)
+    assert "event" in words
+    assert not words & {"volume", "graduated"}
