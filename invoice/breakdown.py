@@ -93,6 +93,14 @@ class Breakdown:
             before=self._value(step.parts[0]), mode=self._mode(step), size=self._size(step)
         )
 
+    def limit(self, step: Step) -> str:
+        """`at most $4`, where the ceiling of a policy's effect sets its amount."""
+        if step.op is Op.LESSER and any(part.role is Role.LIMIT and part.value == step.value for part in step.parts):
+            return self._label(step) if any(part.value != step.value for part in step.parts) else ""
+        if step.op in (Op.SUM, Op.ROUND, Op.NEGATIVE):
+            return next(filter(None, map(self.limit, step.parts)), "")
+        return ""
+
     def _rows(self, step: Step) -> Iterator[Row]:
         words = self.language.words
         match step.op if step.parts else Op.GIVEN:

@@ -25,12 +25,19 @@ RATES = re.compile(r"```rates\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Keywords that no block shows, each with the reason.
 NOT_SHOWN: dict[str, str] = {
     "unreviewed": "an example that carries it fails, and the examples of the page are run",
+    "arrears": "the default, which `fmt` leaves out",
+    "penalties": "`penalties combine …` is refused: they always add up (RB2404)",
     "true": "`fmt` writes `yes`",
     "false": "`fmt` writes `no`",
 }
 # Forms of the grammar, by the names of their rules.
 NOT_SHOWN_FORMS: dict[str, str] = {
     "unreviewed": NOT_SHOWN["unreviewed"],
+    "in_arrears": NOT_SHOWN["arrears"],
+    "prorated_by_day": "the default of fees, which `fmt` leaves out; after other words it is read by another rule",
+    "field_called_time": "no field may be called `time`; the rule is there to say so",
+    "then_line": "`fmt` writes `then` on the line of `prices from`",
+    "prices_line": "the same form with lines below it",
 }
 
 
@@ -90,3 +97,11 @@ def test_a_name_does_not_show_a_keyword(monkeypatch: pytest.MonkeyPatch) -> None
     words, _ = shown_in('```rates\nevent sale:\n  volume: number\n  label: text\n```\n', monkeypatch)
     assert "event" in words
     assert not words & {"volume", "graduated"}
+
+
+def test_every_keyword_stands_in_the_reference() -> None:
+    """All forms on one page, at the end of the language: no keyword is forgotten there."""
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    reference = " ".join(re.findall(r"`([^`]+)`", text.split("\n## All forms on one page\n")[1]))
+    said = set(re.findall(r"[\w-]+", reference))
+    assert keywords_of_the_grammar() - said == set()
