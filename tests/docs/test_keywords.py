@@ -94,7 +94,7 @@ def test_every_form_stands_in_a_ruleset_of_the_page(shown: tuple[set[str], set[s
 
 
 def test_a_name_does_not_show_a_keyword(monkeypatch: pytest.MonkeyPatch) -> None:
-    words, _ = shown_in('```rates\nevent sale:\n  volume: number\n  label: text\n```\n', monkeypatch)
+    words, _ = shown_in("```rates\nevent sale:\n  volume: number\n  label: text\n```\n", monkeypatch)
     assert "event" in words
     assert not words & {"volume", "graduated"}
 
