@@ -223,6 +223,9 @@ class Breakdown:
             return self.language.phrase(printable(step.label))
         if step.role is Role.PERCENT:
             return self.language.percent(step.value)
+        if step.op is Op.QUOTIENT and step.parts[0].role is Role.PERCENT:
+            # The share of a tax that prices hold reads as "19% ÷ 119%", which no decimal says exactly.
+            return " ÷ ".join(self.language.percent(part.value) for part in step.parts)
         if step.role is Role.TERM and step.label and step.value != 1:
             return self.language.phrase(printable(step.label))
         if self._is_money(step):
