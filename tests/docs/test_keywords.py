@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ratebook.diagnostics import Source
+from ratebook.diagnostics import CODES, Source
+from ratebook.engine.compiler.compile import compile_ruleset
+from ratebook.engine.compiler.proofs.outcome import Verdict
 from ratebook.grammar import machine as walking
 from ratebook.grammar import parse as parsing
 from ratebook.grammar.builder import ACTIONS
@@ -105,3 +107,22 @@ def test_every_keyword_stands_in_the_reference() -> None:
     reference = " ".join(re.findall(r"`([^`]+)`", text.split("\n## All forms on one page\n")[1]))
     said = set(re.findall(r"[\w-]+", reference))
     assert keywords_of_the_grammar() - said == set()
+
+
+def test_the_promises_of_the_page_are_proved() -> None:
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    (block,) = (block for block in RATES.findall(text) if "\npromise " in block)
+    outcomes = compile_ruleset(Source("shown.rates", block), prove=True).outcomes
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.PROVED] * 3
+
+
+def test_findings_on_the_page_are_errors_and_warnings_as_it_says() -> None:
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    table = text.split("\n## What check looks for\n")[1].split("\n## ")[0]
+    said = {
+        code: letter == "W"
+        for codes, letter in re.findall(r"((?:RB\d{4}(?:, | and )?)+) ([EW])\b", table)
+        for code in re.findall(r"RB\d{4}", codes)
+    }
+    assert said == {code: CODES[code].warning for code in said}
+    assert set(re.findall(r"RB\d{4}", table)) == set(said)
