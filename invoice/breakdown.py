@@ -79,7 +79,10 @@ class Breakdown:
                 # What two statements have come to is for the workings.
                 return
             case Op.PRODUCT | Op.QUOTIENT | Op.SHARE if step.parts:
-                # Where its factors come from is for the workings.
+                # Where its factors come from is for the workings, but for the bands whose price a share of a period has.
+                first = step.parts[0]
+                if len(first.parts) > 1 and all(part.role is Role.BAND for part in first.parts):
+                    yield from self._bands(first)
                 *_, last = self._factors(step)
                 yield last
             case _:
