@@ -79,7 +79,7 @@ class Breakdown:
                 # What two statements have come to is for the workings.
                 return
             case Op.PRODUCT | Op.QUOTIENT | Op.SHARE if step.parts:
-                # Where its factors come from is for the workings, but for the bands whose price a share of a period has.
+                # Where its factors come from is for the workings, but for bands of whose price this is a share.
                 first = step.parts[0]
                 if len(first.parts) > 1 and all(part.role is Role.BAND for part in first.parts):
                     yield from self._bands(first)
