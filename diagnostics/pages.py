@@ -42,7 +42,7 @@ class Page:
     """What is said of a code. `given` is the ruleset text above `bad` and `good`; empty texts are left out.
 
     `earlier` is what stood in the place of both in the version that they are compared with, below `given` too.
-    `files` are texts of files that `bad` and `good` name.
+    `files` are texts of files that `bad` and `good` name. `graph` says in words what docs/graphs/CODE.svg shows.
     """
 
     code: Code
@@ -55,6 +55,7 @@ class Page:
     good_row: str = ""
     earlier: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    graph: str = ""
 
     @property
     def examples(self) -> tuple[tuple[str, str], ...]:
@@ -103,6 +104,7 @@ def _page(code: Code, written: Mapping[str, Any], given: Mapping[str, str]) -> P
         written.get("good_row", ""),
         _text(written.get("earlier", "")),
         {name: _text(text) for name, text in written.get("files", {}).items()},
+        written.get("graph", ""),
     )
 
 
@@ -125,6 +127,10 @@ def _terminal(item: Page) -> Iterator[str]:
         yield f"{heading}:"
         yield ""
         yield from (f"    {line}".rstrip() for line in text.rstrip("\n").split("\n"))
+    if item.graph:
+        yield ""
+        yield from textwrap.wrap(item.graph, _WIDTH)
+        yield f"Drawn in docs/graphs/{item.code.code}.svg, among the sources of Ratebook."
 
 
 def _markdown() -> Iterator[str]:
@@ -158,3 +164,6 @@ def _markdown() -> Iterator[str]:
             yield f"{heading}:"
             yield ""
             yield from (f"    {line}".rstrip() for line in text.rstrip("\n").split("\n"))
+        if item.graph:
+            yield ""
+            yield f"![{item.graph}](graphs/{item.code.code}.svg)"

@@ -79,7 +79,10 @@ class Breakdown:
                 # What two statements have come to is for the workings.
                 return
             case Op.PRODUCT | Op.QUOTIENT | Op.SHARE if step.parts:
-                # Where its factors come from is for the workings.
+                # Where its factors come from is for the workings, but for bands of whose price this is a share.
+                first = step.parts[0]
+                if len(first.parts) > 1 and all(part.role is Role.BAND for part in first.parts):
+                    yield from self._bands(first)
                 *_, last = self._factors(step)
                 yield last
             case _:
@@ -92,6 +95,14 @@ class Breakdown:
         return self.language.words.unrounded.format(
             before=self._value(step.parts[0]), mode=self._mode(step), size=self._size(step)
         )
+
+    def limit(self, step: Step) -> str:
+        """`at most $4`, where the ceiling of a policy's effect sets its amount."""
+        if step.op is Op.LESSER and any(part.role is Role.LIMIT and part.value == step.value for part in step.parts):
+            return self._label(step) if any(part.value != step.value for part in step.parts) else ""
+        if step.op in (Op.SUM, Op.ROUND, Op.NEGATIVE):
+            return next(filter(None, map(self.limit, step.parts)), "")
+        return ""
 
     def _rows(self, step: Step) -> Iterator[Row]:
         words = self.language.words
@@ -215,6 +226,9 @@ class Breakdown:
             return self.language.phrase(printable(step.label))
         if step.role is Role.PERCENT:
             return self.language.percent(step.value)
+        if step.op is Op.QUOTIENT and step.parts[0].role is Role.PERCENT:
+            # The share of a tax that prices hold reads as "19% ÷ 119%", which no decimal says exactly.
+            return " ÷ ".join(self.language.percent(part.value) for part in step.parts)
         if step.role is Role.TERM and step.label and step.value != 1:
             return self.language.phrase(printable(step.label))
         if self._is_money(step):

@@ -87,6 +87,7 @@ _CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"up to (?P<width>[\d,.].*)", r"不超过 \g<width>"),
         (r"below (?P<width>[\d,.].*)", r"低于 \g<width>"),
         (r"free", r"免费"),
+        (r"at most (?P<money>.+)", r"最多 \g<money>"),
         (r"included", r"套餐内含"),
         (r"once", r"一次性"),
         (r"total", r"合计"),

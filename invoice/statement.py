@@ -232,7 +232,9 @@ class _Writer:
             rate=rate,
             amount=self._amount(line.amount),
             bands=bands,
-            note=rounding,
+            note=self.options.language.words.semicolon.join(
+                text for text in (self.breakdown.limit(line.derivation), rounding) if text
+            ),
             why=self._why(line, rounding),
         )
 

@@ -12,7 +12,7 @@ from ratebook.diagnostics.pages import Page, page, pages, pages_markdown
 from ratebook.engine.compiler.against import compare
 from ratebook.engine.compiler.compile import compile_ruleset
 from ratebook.engine.coverage.report import cover
-from ratebook.engine.examples import run_example
+from ratebook.engine.examples import findings_of, run_example
 
 ROOT = Path(__file__).parents[2]
 # What a text alone cannot show: sizes, hidden characters, encodings, files; and what nothing reports.
@@ -25,6 +25,9 @@ def codes_of(item: Page, text: str) -> set[str]:
     source = Source("page.rates", f"{item.given}\n{text}" if item.given else text)
     result = compile_ruleset(source, item.files.get, prove=True)
     codes = {finding.code for finding in result.findings}
+    if item.code.code in ("RB5001", "RB5002") and result.program is not None and result.ruleset is not None:
+        for example in result.ruleset.examples:
+            codes |= {finding.code for finding in findings_of(run_example(result.program, example))}
     if item.code.code == "RB5004" and result.program is not None and result.ruleset is not None:
         outcomes = [run_example(result.program, example) for example in result.ruleset.examples]
         found = cover(result, outcomes)

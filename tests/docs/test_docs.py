@@ -31,6 +31,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -339,6 +340,18 @@ def test_no_page_is_forgotten() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert {page for page in pages if f"({page})" not in index} == set()
+
+
+def test_every_ruleset_of_the_language_shows_an_invoice() -> None:
+    """After each ruleset with examples stands the invoice of the first."""
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    blocks = [block for _, block in blocks_of(text)]
+    without = [
+        block.line
+        for block, following in pairwise([*blocks, Block(0, "", "", "")])
+        if block.kind == "rates" and "\nexample " in block.text and following.marker.split(":")[0] != "invoice"
+    ]
+    assert without == []
 
 
 def test_elision() -> None:
