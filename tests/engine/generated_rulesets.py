@@ -182,7 +182,9 @@ def _prices(draw: st.DrawFn, mode: str, count: int, *, rising: bool) -> list[str
 
 
 def _table(draw: st.DrawFn, name: str, head: str, *, rising: bool) -> list[str]:
-    columns = draw(st.sampled_from(["region", "account.tier", "region, account.tier"] if name == "a" else ["account.tier"]))
+    columns = draw(
+        st.sampled_from(["region", "account.tier", "region, account.tier"] if name == "a" else ["account.tier"])
+    )
     keys = {"region": ["eu", "us"], "account.tier": ["gold", "otherwise"]}
     names = columns.split(", ")
     cells = [[]]
@@ -213,8 +215,8 @@ def _policies(draw: st.DrawFn, *, rising: bool) -> list[str]:
         if draw(st.booleans()):
             lines.append(f"  when {_condition(draw, rising=rising)}")
         found.append("\n".join(lines) + "\n")
-    for kind in ("discounts", "offers"):
-        found.append(f"{kind} combine {draw(st.sampled_from(['add up', 'one after another', 'best one']))}\n")
+    ways = st.sampled_from(["add up", "one after another", "best one"])
+    found += [f"discounts combine {draw(ways)}\n", f"offers combine {draw(ways)}\n"]
     if draw(st.booleans()):
         base = draw(st.sampled_from(["total", "total", "a", "a, b"]))
         found.append(f"tax vat{draw(st.sampled_from(['', '', ' included']))}:\n  20% of {base}\n")
@@ -252,7 +254,13 @@ def _taken(draw: st.DrawFn, targets: str) -> str:
 def _condition(draw: st.DrawFn, *, rising: bool) -> str:
     conditions = ["account.tier is gold", "account.seats >= 4", "account.seats < 2", "period starts in spring"]
     if not rising:
-        conditions += ["usage of a > 20", "usage of b >= 10", "amount of a >= $12", "usage of a < 10", "amount of b < $3"]
+        conditions += [
+            "usage of a > 20",
+            "usage of b >= 10",
+            "amount of a >= $12",
+            "usage of a < 10",
+            "amount of b < $3",
+        ]
     one = draw(st.sampled_from(conditions))
     if _seldom(draw):
         return f"{one} {draw(st.sampled_from(['and', 'or']))} {draw(st.sampled_from(conditions))}"

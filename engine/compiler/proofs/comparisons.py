@@ -21,7 +21,7 @@ from .dearer import never_costs_more
 from .more import fall_at_a_threshold
 from .outcome import Verdict, Witness
 from .promises import money, span_of
-from .worlds import conditions_of
+from .rules import conditions_of
 
 ZERO = Fraction(0)
 PAIRS_MAX = 40

@@ -17,7 +17,7 @@ from .meters import meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
 from .scene import Scene, View
 from .search import Open, Problem, settle
-from .total import Rated
+from .total import revenue_of
 from .witness import Point, bill, facts_text, money_text, number_text, point_at, points_of
 from .worlds import worlds_of
 
@@ -76,9 +76,7 @@ class _Margin:
     def shortfall(self, box: Box) -> Form:
         """The cost less what the lines may spend on it: above zero where the margin is missed."""
         view = View(self.scene, box)
-        rated = Rated(self.scene, 0, view)
-        rated.price()
-        revenue = rated.left_of(self.names)
+        revenue = revenue_of(self.scene, 0, view, self.names)
         cost = NOTHING
         for axis in self.scene.by_meter[self.meter]:
             cost += view.along(axis, self.cost)
@@ -113,7 +111,7 @@ class _Margin:
         statement = bill(self.scene, 0, point)
         if statement is None:
             return False
-        revenue = revenue_of(statement, self.names)
+        revenue = brought_in(statement, self.names)
         numbers = dict(point.numbers)
         cost = sum(
             (
@@ -135,7 +133,7 @@ class _Margin:
         return True
 
 
-def revenue_of(statement: Statement, names: frozenset[str]) -> Fraction:
+def brought_in(statement: Statement, names: frozenset[str]) -> Fraction:
     """What lines bring in after discounts and offers."""
     taking = (LineKind.DISCOUNT, LineKind.OFFER)
     own = {index for index, line in enumerate(statement.lines) if line.id in names and line.kind is not LineKind.FEE}
