@@ -41,7 +41,8 @@ def below_cost(program: Program, ruleset: Ruleset) -> Iterator[Diagnostic]:
                     which = f" ({band.head})" if band.head else ""
                     brings, costs = money(program, left), money(program, own_cost)
                     size = _round_size(own_cost)
-                    bill = f"{grouped(str(size))}{unit} bring in {money(program, left * size)}{after}"
+                    units = unit if charge.unit_text or size == 1 else " units"
+                    bill = f"{grouped(str(size))}{units} bring in {money(program, left * size)}{after}"
                     against = f"cost {money(program, own_cost * size)}"
                     loses = money(program, (own_cost - left) * size)
                     yield Diagnostic(

@@ -70,7 +70,9 @@ def _dearer(program: Program, model: PlanModel, contract: Plan, listed: Plan, wi
     nowhere = other.verdict is Verdict.PROVED and not other.slack
     first, second = witness.bill, witness.against
     more = money(program, first.amount - second.amount)
-    reaches = "" if nowhere or witness.until is None else f"; it costs more from there up to {witness.until}"
+    reaches = ""
+    if witness.since is not None:
+        reaches = f"; dearer from {witness.since} " + ("on" if witness.until is None else f"to {witness.until}")
     return Diagnostic(
         "RB2602",
         f"contract {model.name} costs more than {model.lineage[1]}, which it extends"
@@ -96,8 +98,11 @@ def _dead_plans(program: Program, ruleset: Ruleset, left_out: list[str]) -> Iter
     models = [model for model in ruleset.plans if not model.is_contract]
     dead: set[str] = set()
     priced = {id(model): _priced(model) for model in models}
-    alike = [(one, other) for one, other in combinations(models, 2)
-             if one.name != other.name and one.billing == other.billing and priced[id(one)] == priced[id(other)]]  # fmt: skip
+    alike = [
+        (one, other)
+        for one, other in combinations(models, 2)
+        if one.name != other.name and one.billing == other.billing and priced[id(one)] == priced[id(other)]
+    ]
     if len(alike) > PAIRS_MAX:
         left_out.append(
             f"{len(alike) - PAIRS_MAX} of {len(alike)} pairs of plans for the same things were not compared"

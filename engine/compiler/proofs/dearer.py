@@ -47,7 +47,7 @@ def never_costs_more(
 ) -> Outcome:
     """Whether the first plan never costs more than the second while both are in force.
 
-    With `first_place` the witness is the first place at which it does, along one quantity, and tells how far it goes.
+    With `first_place` the witness tells from where on it does, along one quantity, and up to where.
     A box of many quantities takes longer: no more are divided than `work_max` quantities in all.
     """
     slack = ZERO
@@ -133,7 +133,7 @@ class _Tries:
         return bills is not None and bills[0] > bills[1]
 
     def first_place(self) -> Witness | None:
-        """The least quantity that is dearer, of one thing alone where that is enough, and the last one after it."""
+        """The witness with one quantity alone where that is enough, and from where to where it is dearer along it."""
         numbers = [(axis, number) for axis, number in self.point.numbers if number]
         alone = next((Point((item,)) for item in numbers if self._is_dearer(Point((item,)))), self.point)
         axis, most = max(((axis, number) for axis, number in alone.numbers if number), key=lambda item: item[1],
@@ -155,10 +155,9 @@ class _Tries:
         last = next((mark for mark in marks if mark > first and not is_dearer(mark)), None)
         if before is not None:
             first = _turn(before, first, step, is_dearer)
-        point = alone.with_number(axis, first)
-        bills = self._bills(point)
-        assert bills is not None, "it was dearer there"
-        found = witness_of(self.scene, point, *bills)
+        bills = self._bills(alone)
+        assert bills is not None, "it is dearer there"
+        found = replace(witness_of(self.scene, alone, *bills), since=usage_text(self.scene, axis, first))
         if last is None:
             return found
         begin = max(mark for mark in (first, *marks) if mark < last and is_dearer(mark))

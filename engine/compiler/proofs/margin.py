@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ....money import approximate_text
 from ...plan import OfMeter, Plan, Program
 from ...schedule import Band, Mode, Schedule
 from ...statement import LineKind, Statement
@@ -18,7 +19,7 @@ from .outcome import Bill, Outcome, Verdict, Witness
 from .scene import Scene, View
 from .search import Open, Problem, settle
 from .total import revenue_of
-from .witness import Point, bill, facts_text, money_text, number_text, point_at, points_of
+from .witness import Point, bill, facts_text, money_text, point_at, points_of
 from .worlds import worlds_of
 
 ZERO = Fraction(0)
@@ -126,7 +127,9 @@ class _Margin:
             return False
         program, plan = self.scene.world.program, self.scene.world.plans[0].name
         facts = facts_text(self.scene, point)
-        reached = f"a margin of {number_text((revenue - cost) / revenue * 100)}%" if revenue > 0 else "nothing"
+        reached = (
+            f"a margin of {approximate_text((revenue - cost) / revenue * 100, 4)}%" if revenue > 0 else "no margin"
+        )
         amounts = f"brings in {money_text(program, revenue)} and costs {money_text(program, cost)}"
         text = f"on {plan}, {facts}: {amounts}, {reached}"
         self.witness = Witness(facts, Bill(plan, facts, revenue), Bill(plan, "cost", cost), text)

@@ -36,6 +36,8 @@ class Witness(Record):
     """For two bills of one plan: the lines that stand on one of them only."""
     until: str | None = None
     """Up to which usage it stays so: the second bill below the first, or the first plan dearer than the second."""
+    since: str | None = None
+    """For two plans: from which usage on the first is dearer."""
 
 
 class Outcome(Record):
