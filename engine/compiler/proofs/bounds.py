@@ -68,6 +68,8 @@ class Bounds:
         Where `g` is not below zero, `form + m × g` with any `m` above zero is nowhere less than the form.
         """
         best = self.upper(form)
+        if best.total is not None and best.total <= 0:
+            return best  # nobody asks for less
         for given in self.box.given:
             base = form
             for multiple in self._multiples(base, given):

@@ -128,7 +128,7 @@ class _Margin:
         program, plan = self.scene.world.program, self.scene.world.plans[0].name
         facts = facts_text(self.scene, point)
         reached = (
-            f"a margin of {approximate_text((revenue - cost) / revenue * 100, 4)}%" if revenue > 0 else "no margin"
+            f"a margin of {approximate_text((revenue - cost) / revenue * 100, 2)}%" if revenue > 0 else "no margin"
         )
         amounts = f"brings in {money_text(program, revenue)} and costs {money_text(program, cost)}"
         text = f"on {plan}, {facts}: {amounts}, {reached}"
