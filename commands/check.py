@@ -77,6 +77,8 @@ def check_command(
         findings.extend(result.findings)
         sources.update(result.sources)
         promises.extend(_promises(result))
+        for sentence in result.left_out:
+            note(f"{path}: {sentence}")
     compared: list[Compared] = []
     if against is not None:
         closed = date.today().replace(day=1) if closed_before is None else closed_before.date()  # noqa: DTZ011

@@ -40,6 +40,8 @@ class Compiled:
     trees: tuple[syntax.Ruleset, ...] = ()
     """The syntax of each file, for whoever shows declarations as they are written."""
     outcomes: tuple[Outcome, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Sentences on what was not compared because there is too much of it."""
 
 
 def compile_ruleset(
@@ -77,12 +79,14 @@ def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int,
     program = lower(ruleset, trees, _content_hash(gathered, ruleset), gathered.sources)
     verify(program)
     outcomes: tuple[Outcome, ...] = ()
+    left_out: tuple[str, ...] = ()
     if prove:
         # Imported where it is used: rating does not wait for it.
         from .proofs.findings import proved
 
-        outcomes, shown = proved(program, ruleset)
-        findings += shown
+        found = proved(program, ruleset)
+        outcomes, left_out = found.outcomes, found.left_out
+        findings += found.findings
     findings = [*_not_allowed(findings, ruleset, proved=prove)]
     # A promise that does not hold is a finding about prices that can be rated all the same.
     return Compiled(
@@ -92,6 +96,7 @@ def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int,
         gathered.sources,
         gathered.trees,
         outcomes,
+        left_out,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 from ...condition import Scalar, scalar
@@ -22,6 +22,7 @@ from .known import Unmodelled
 
 COMBINATIONS_MAX = 2_000
 _ANOTHER = "another"
+_BEYOND = 1_000_003
 ELSEWHERE = ""
 """The time of usage that lies in none of a table's windows."""
 
@@ -69,40 +70,41 @@ def _combinations(
 ) -> Iterator[UsageAxis]:
     candidates: dict[str, dict[Value, None]] = {}
     windows: dict[str, None] = {}
-    timed = 0
+    numbers: dict[str, set[Fraction]] = {}
+    orders: set[tuple[str, ...]] = set()
     for _, charge in tables:
-        timed += any(column.kind is ColumnKind.TIME for column in charge.columns)
         for index, column in enumerate(charge.columns):
             if column.kind is ColumnKind.FIELD:
                 kind = _kind(program, meter, column.name)
                 found = candidates.setdefault(column.name, {})
-                found.update(dict.fromkeys(_values(charge.tree, index, column.values, kind)))
+                if kind in (FieldKind.NUMBER, FieldKind.MONEY):
+                    numbers.setdefault(column.name, set()).update(bounds_of(charge.tree, index))
+                    candidates[column.name] = dict.fromkeys(between(numbers[column.name]))
+                else:
+                    found.update(dict.fromkeys(_values(charge.tree, index, column.values, kind)))
             elif column.kind is ColumnKind.TIME:
-                windows.update(
-                    dict.fromkeys(name for branch in branches_at(charge.tree, index) for name, _ in branch.windows)
-                )
-    if timed > 1 and len({tuple(sorted(windows)) for _ in tables}) > 1:
-        raise Unmodelled(f"several tables price {meter} by time")
-    times: list[str | None] = [*windows, ELSEWHERE] if timed else [None]
+                own = dict.fromkeys(name for branch in branches_at(charge.tree, index) for name, _ in branch.windows)
+                orders.add(tuple(own))
+                windows.update(own)
+    if len(orders) > 1:
+        raise Unmodelled(f"several tables price {meter} by time, and not by the same windows in the same order")
+    times: list[str | None] = [*windows, ELSEWHERE] if orders else [None]
     if prod(map(len, candidates.values())) * len(times) > COMBINATIONS_MAX:
         raise Unmodelled(f"{meter} has more combinations of values than are compared")
-    others = {_ANOTHER, *(value_text(scalar(list(found)[-1])) for found in candidates.values() if _is_open(found))}
+    open_ = {_ANOTHER} | {value_text(scalar(value)) for name, found in candidates.items() if name in numbers
+                          for value in list(found)[len(numbers[name]) :]}  # fmt: skip
     seen = set()
     for values in product(*candidates.values()):
         fields = dict(zip(candidates, values, strict=True))
         for time in times:
             rows = _rows(tables, fields, time, attributes)
-            if rows is None or rows in seen:
+            if rows is None:
                 continue
-            seen.add(rows)
-            endless = any(text in others for *_, key in rows for text in key)
-            yield UsageAxis(meter, tuple(fields.items()), time, rows, endless, may_be_absent=True)
-
-
-def _is_open(found: Mapping[Value, None]) -> bool:
-    """Whether the last of these values stands for any number of numbers."""
-    last = list(found)[-1]
-    return isinstance(last, Decimal) and last >= 1_000_003
+            endless = any(text in open_ for *_, key in rows for text in key)
+            alike = tuple((*row, tuple(_ANOTHER if text in open_ else text for text in key)) for *row, key in rows)
+            if alike not in seen:
+                seen.add(alike)
+                yield UsageAxis(meter, tuple(fields.items()), time, rows, endless, may_be_absent=True)
 
 
 def _rows(
@@ -145,20 +147,29 @@ def _values(tree: Tree, column: int, declared: Sequence[str], kind: FieldKind) -
     if declared:
         yield from declared
         return
-    numbers = []
     for branch in branches_at(tree, column):
-        for value in branch.values:
-            yield value_of(value)
-            numbers.append(value)
+        yield from map(value_of, branch.values)
         yield from branch.prefixes
-        for case in branch.ranges:
-            inside = inside_of(case)
-            yield inside
-            numbers.append(scalar(inside))
+        yield from (inside_of(case) for case in branch.ranges)
     if kind is FieldKind.TEXT:
         yield _ANOTHER
-    elif kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        yield value_of(max([item for item in numbers if isinstance(item, Fraction)], default=Fraction(0)) + 1_000_003)
+
+
+def bounds_of(tree: Tree, column: int) -> Iterator[Fraction]:
+    """Zero, and the numbers at which the cells of a column begin and end."""
+    yield Fraction(0)
+    for branch in branches_at(tree, column):
+        yield from (value for value in branch.values if isinstance(value, Fraction))
+        for case in branch.ranges:
+            yield from (end for end in (case.low, case.high) if isinstance(end, Fraction))
+
+
+def between(bounds: Iterable[Fraction]) -> Iterator[Value]:
+    """Numbers of which one stands for each cell: first the bounds, then one between any two and one beyond them."""
+    ordered = sorted(set(bounds))
+    yield from map(value_of, ordered)
+    yield from (value_of((low + high) / 2) for low, high in pairwise(ordered))
+    yield value_of(ordered[-1] + _BEYOND)
 
 
 def value_of(value: Scalar) -> Value:

@@ -8,14 +8,13 @@ what rounding can add.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from typing import assert_never
 
 from .box import Box
-from .curve import At, Curve, combined, highest, line_above
+from .curve import At, Curve, combined, line_above
 from .form import Along, Arena, Form, Kept, Positive, Rising, Rounded, Through
 
 ZERO = Fraction(0)
@@ -50,7 +49,6 @@ class Bounds:
         self.box = box
         self.endless = endless
         self._uppers: dict[object, Upper] = {}
-        self._curves: dict[object, Curve] = {}
 
     def upper(self, form: Form) -> Upper:
         """The upper bound of a form."""
@@ -70,6 +68,8 @@ class Bounds:
         Where `g` is not below zero, `form + m × g` with any `m` above zero is nowhere less than the form.
         """
         best = self.upper(form)
+        if best.total is not None and best.total <= 0:
+            return best  # nobody asks for less
         for given in self.box.given:
             base = form
             for multiple in self._multiples(base, given):
@@ -121,7 +121,7 @@ class Bounds:
         factors = dict(form.terms)
         waiting = [-atom for atom in factors]
         heapify(waiting)
-        by_axis: dict[int, list[tuple[Fraction, Curve]]] = {}
+        by_axis: dict[int, list[tuple[int, Fraction]]] = {}
         seen = -1
         while waiting:
             number = -heappop(waiting)
@@ -133,7 +133,7 @@ class Bounds:
                 continue
             atom = self.arena.atoms[number]
             if isinstance(atom, Along):
-                by_axis.setdefault(atom.axis, []).append((factor, atom.curve))
+                by_axis.setdefault(atom.axis, []).append((number, factor))
                 continue
             instead = self._instead(number, factor, bound)
             if instead is None:
@@ -147,22 +147,15 @@ class Bounds:
         self._put_axes(bound, by_axis)
         return bound
 
-    def _put_axes(self, bound: Upper, by_axis: dict[int, list[tuple[Fraction, Curve]]]) -> None:
+    def _put_axes(self, bound: Upper, by_axis: dict[int, list[tuple[int, Fraction]]]) -> None:
         for axis, parts in by_axis.items():
-            found = highest(self._combined(parts), self.box.ranges[axis].low, self.box.ranges[axis].high)
+            own = self.box.ranges[axis]
+            found = self.arena.highest(tuple(parts), own.low, own.high)
             bound.places[axis] = found.at
             if found.value is None or (axis in self.endless and found.value > 0):
                 bound.clean = None
             if bound.clean is not None and found.value is not None:
                 bound.clean += found.value
-
-    def _combined(self, parts: Sequence[tuple[Fraction, Curve]]) -> Curve:
-        if len(parts) == 1 and parts[0][0] == 1:
-            return parts[0][1]
-        key = tuple((factor, id(curve)) for factor, curve in parts)
-        if key not in self._curves:
-            self._curves[key] = combined(parts)
-        return self._curves[key]
 
     def _instead(self, number: int, factor: Fraction, bound: Upper) -> Form | None:
         """A form nowhere below `factor × atom`; None where there is none."""

@@ -12,28 +12,28 @@ from itertools import combinations
 
 from ....diagnostics import Diagnostic, Label
 from ...condition import AmountOf, UsageOf, operands
-from ...plan import Fee, OfAttribute, OfEach, OfMeter, PercentOff, Plan, Policy, PolicyKind, Program, Tax
-from ..lower import policies_of
+from ...plan import Fee, OfAttribute, OfEach, OfMeter, Plan, Policy, Program, Tax
 from ..model import Plan as PlanModel
 from ..model import Ruleset
-from ..satisfy import witness as facts_for
+from .below_cost import below_cost
 from .dearer import never_costs_more
 from .more import fall_at_a_threshold
 from .outcome import Verdict, Witness
 from .promises import money, span_of
-from .worlds import conditions_of
+from .rules import conditions_of
 
 ZERO = Fraction(0)
 PAIRS_MAX = 40
 """How many pairs of plans are compared at most, those that are written first before others."""
-_BOXES_MAX = 60
+_BOXES_MAX = 40
+_WORK_MAX = 600
 
 
-def compare(program: Program, ruleset: Ruleset, refuted: frozenset[str]) -> Iterator[Diagnostic]:
-    """All warnings; `refuted` are meters whose fall is an error already."""
-    yield from _contracts(program, ruleset)
-    yield from _dead_plans(program, ruleset)
-    yield from _below_cost(program, ruleset)
+def compare(program: Program, ruleset: Ruleset, refuted: frozenset[str], left_out: list[str]) -> Iterator[Diagnostic]:
+    """All warnings; `refuted` are meters whose fall is an error already. What a limit cuts off goes to `left_out`."""
+    yield from _contracts(program, ruleset, left_out)
+    yield from _dead_plans(program, ruleset, left_out)
+    yield from below_cost(program, ruleset)
     yield from _falls(program, ruleset, refuted)
 
 
@@ -44,46 +44,70 @@ def _version(program: Program, model: PlanModel) -> Plan:
 # Contracts
 
 
-def _contracts(program: Program, ruleset: Ruleset) -> Iterator[Diagnostic]:
-    """Contracts that cost more than the list that they extend."""
+def _contracts(program: Program, ruleset: Ruleset, left_out: list[str]) -> Iterator[Diagnostic]:
+    """Contracts that cost more than the list that they extend, each once."""
     contracts = [model for model in ruleset.plans if model.is_contract and len(model.lineage) > 1]
+    if len(contracts) > PAIRS_MAX:
+        left_out.append(
+            f"{len(contracts) - PAIRS_MAX} of {len(contracts)} contracts are not compared with their lists"
+        )
+    said: set[str] = set()
     for model in contracts[:PAIRS_MAX]:
         contract = _version(program, model)
         for listed in program.plans.get(model.lineage[1], ()):
-            found = never_costs_more(program, contract, listed, boxes_max=_BOXES_MAX)
-            if found.verdict is not Verdict.REFUTED or found.witness is None:
-                continue
-            other = never_costs_more(program, listed, contract, boxes_max=_BOXES_MAX)
-            nowhere = other.verdict is Verdict.PROVED and not other.slack
-            first, second = found.witness.bill, found.witness.against
-            yield Diagnostic(
-                "RB2602",
-                f"contract {model.name} costs more than {model.lineage[1]}, which it extends"
-                + (", and nowhere less" if nowhere else ", for some usage"),
-                model.span,
-                f"costs {money(program, first.amount)} there",
-                (Label(span_of(listed.place), f"costs {money(program, second.amount)} there"),),
-                (
-                    "change the prices that the contract replaces or adds",
-                    'keep it with `allow RB2602 because "…"`',
-                ),
-                (f"witness: {found.witness.text}, {money(program, first.amount - second.amount)} more",),
+            if model.name in said:
+                break
+            found = never_costs_more(
+                program, contract, listed, boxes_max=_BOXES_MAX, work_max=_WORK_MAX, first_place=True
             )
-            break
+            if found.verdict is Verdict.REFUTED and found.witness is not None:
+                said.add(model.name)
+                yield _dearer(program, model, contract, listed, found.witness)
+
+
+def _dearer(program: Program, model: PlanModel, contract: Plan, listed: Plan, witness: Witness) -> Diagnostic:
+    other = never_costs_more(program, listed, contract, boxes_max=_BOXES_MAX, work_max=_WORK_MAX)
+    nowhere = other.verdict is Verdict.PROVED and not other.slack
+    first, second = witness.bill, witness.against
+    more = money(program, first.amount - second.amount)
+    reaches = ""
+    if witness.since is not None:
+        reaches = f"; dearer from {witness.since} " + ("on" if witness.until is None else f"to {witness.until}")
+    return Diagnostic(
+        "RB2602",
+        f"contract {model.name} costs more than {model.lineage[1]}, which it extends"
+        + (", and nowhere less" if nowhere else ", for some usage"),
+        model.span,
+        f"costs {money(program, first.amount)} there",
+        (Label(span_of(listed.place), f"costs {money(program, second.amount)} there"),),
+        (
+            "take back what the contract adds, or make a price of it lower"
+            if nowhere
+            else "change the prices that the contract replaces or adds",
+            'keep it with `allow RB2602 because "…"`',
+        ),
+        (f"witness: {witness.text}, {more} more{reaches}",),
+    )
 
 
 # Dead plans
 
 
-def _dead_plans(program: Program, ruleset: Ruleset) -> Iterator[Diagnostic]:
+def _dead_plans(program: Program, ruleset: Ruleset, left_out: list[str]) -> Iterator[Diagnostic]:
     """Plans that nobody would choose: another is never dearer for the same, and cheaper for some usage."""
     models = [model for model in ruleset.plans if not model.is_contract]
     dead: set[str] = set()
-    pairs = 0
-    for one, other in combinations(models, 2):
-        if one.name == other.name or pairs >= PAIRS_MAX or not _alike(one, other):
-            continue
-        pairs += 1
+    priced = {id(model): _priced(model) for model in models}
+    alike = [
+        (one, other)
+        for one, other in combinations(models, 2)
+        if one.name != other.name and one.billing == other.billing and priced[id(one)] == priced[id(other)]
+    ]
+    if len(alike) > PAIRS_MAX:
+        left_out.append(
+            f"{len(alike) - PAIRS_MAX} of {len(alike)} pairs of plans for the same things were not compared"
+        )
+    for one, other in alike[:PAIRS_MAX]:
         for better, worse in ((one, other), (other, one)):
             if worse.name in dead or not _covers(better, worse):
                 continue
@@ -92,11 +116,6 @@ def _dead_plans(program: Program, ruleset: Ruleset) -> Iterator[Diagnostic]:
                 dead.add(worse.name)
                 yield finding
                 break
-
-
-def _alike(one: PlanModel, other: PlanModel) -> bool:
-    """Whether two plans price the same things for the same periods, so that a customer could choose either."""
-    return one.billing == other.billing and _priced(one) == _priced(other)
 
 
 def _priced(plan: PlanModel) -> frozenset[tuple[str, str]]:
@@ -121,10 +140,10 @@ def _covers(better: PlanModel, worse: PlanModel) -> bool:
 
 def _dead(program: Program, better: PlanModel, worse: PlanModel) -> Diagnostic | None:
     one, other = _version(program, better), _version(program, worse)
-    cheaper = never_costs_more(program, other, one, boxes_max=_BOXES_MAX)
+    cheaper = never_costs_more(program, other, one, boxes_max=_BOXES_MAX, work_max=_WORK_MAX)
     if cheaper.verdict is not Verdict.REFUTED or cheaper.witness is None:
         return None
-    never = never_costs_more(program, one, other, boxes_max=_BOXES_MAX)
+    never = never_costs_more(program, one, other, boxes_max=_BOXES_MAX, work_max=_WORK_MAX)
     if never.verdict is not Verdict.PROVED or never.slack:
         return None
     return Diagnostic(
@@ -138,83 +157,11 @@ def _dead(program: Program, better: PlanModel, worse: PlanModel) -> Diagnostic |
             f"remove {worse.name}, or end it with a date",
             'keep it with `allow RB2603 because "…"`',
         ),
-        (f"witness: {cheaper.witness.text}",),
+        (
+            f"witness: {cheaper.witness.text}",
+            "compared: every usage of what both price, and every account, in the periods in which both are in force",
+        ),
     )
-
-
-# Prices below cost
-
-
-def _below_cost(program: Program, ruleset: Ruleset) -> Iterator[Diagnostic]:
-    """Bands whose price for a unit, after the deepest discounts and offers, is below the declared cost of the unit."""
-    for plan in ruleset.plans:
-        if plan.is_contract and all(_is_inherited(plan, name, ruleset) for name in plan.line_names):
-            continue
-        for charge in plan.charges:
-            meter = charge.source.meter if isinstance(charge.source, OfMeter) else ""
-            cost = ruleset.costs.get(meter)
-            if cost is None:
-                continue
-            share, names = _deepest(ruleset, plan, charge.name)
-            own_cost = cost.rate / (cost.step or 1)
-            for row in charge.rows:
-                for band in row.bands:
-                    price = band.price
-                    own = price.rate / (price.step or 1)
-                    left = own * (1 - share)
-                    # What is free, or has one price for a whole step, has no price for a unit that could be compared.
-                    if price.refused or not own or left >= own_cost:
-                        continue
-                    unit = f" {charge.unit_text}".rstrip() or " unit"
-                    after = f" after {' and '.join(names)}" if names and left != own else ""
-                    which = f" ({band.head})" if band.head else ""
-                    brings, costs = money(program, left), money(program, own_cost)
-                    loses = money(program, own_cost - left)
-                    yield Diagnostic(
-                        "RB2604",
-                        f"{charge.name}{which} is priced at {brings} for one{unit}{after}, below its cost of {costs}",
-                        price.span,
-                        f"{brings}{after}",
-                        (Label(cost.span, f"costs {costs}"),),
-                        (
-                            "raise the price" + (", or limit the discount" if after else ""),
-                            f"correct the `cost of {meter}`",
-                            'keep it with `allow RB2604 because "…"`',
-                        ),
-                        (f"witness: on {plan.name}, 1{unit} brings in {brings} and costs {costs}: {loses} are lost",),
-                    )
-
-
-def _is_inherited(plan: PlanModel, name: str, ruleset: Ruleset) -> bool:
-    """Whether a contract has a line as the plan that it extends has it."""
-    base = [item for other in ruleset.plans if other.name in plan.lineage[1:] for item in other.charges]
-    own = next((charge for charge in plan.charges if charge.name == name), None)
-    return own is None or any(own == item for item in base)
-
-
-def _deepest(ruleset: Ruleset, plan: PlanModel, line: str) -> tuple[Fraction, list[str]]:
-    """The greatest share that percentages that can hold together take off a line, and their names."""
-    left, names = Fraction(1), []
-    held: list[tuple[object, ...]] = []
-    for kind in (PolicyKind.DISCOUNT, PolicyKind.OFFER):
-        best: tuple[Fraction, str, tuple[object, ...]] | None = None
-        for item in policies_of(ruleset, plan):
-            policy = item.policy
-            effect = policy.effect
-            if policy.kind is not kind or not isinstance(effect, PercentOff) or policy.at_most is not None:
-                continue
-            if not policy.targets.everything and line not in policy.targets.names:
-                continue
-            conditions = [condition for own in (*held, policy.when) for condition in own]
-            if facts_for(conditions, ruleset.schema.attributes) is None:  # type: ignore[arg-type]
-                continue
-            if best is None or effect.percent > best[0]:
-                best = (effect.percent, policy.name, policy.when)
-        if best is not None:
-            left *= 1 - min(best[0], Fraction(1))
-            names.append(best[1])
-            held.append(best[2])
-    return 1 - left, names
 
 
 # Falls at thresholds

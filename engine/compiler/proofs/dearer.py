@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
 from ...plan import Plan, Program
+from .axes import UsageAxis
 from .box import Box
 from .curve import At
 from .form import Form, Rising
@@ -14,14 +15,15 @@ from .known import Unmodelled, must_know_plan
 from .meters import meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
 from .scene import Scene, View
-from .search import Open, Problem, Settled, settle
+from .search import BOXES_MAX, WORK_MAX, Open, Problem, Settled, settle
 from .total import total_of
-from .witness import Point, bill, facts_text, money_text, point_at, points_of
+from .witness import Point, bill, facts_text, grain, money_text, point_at, points_of, usage_text
 from .worlds import worlds_of
 
 ZERO = Fraction(0)
 _TRIES_MAX = 40
 _QUICK = 60
+_BOXES_MIN = 12
 
 
 def together(cheaper: Plan, dearer: Plan) -> tuple[Plan, Plan] | None:
@@ -34,8 +36,20 @@ def together(cheaper: Plan, dearer: Plan) -> tuple[Plan, Plan] | None:
     return replace(cheaper, start=start, end=end), replace(dearer, start=start, end=end)
 
 
-def never_costs_more(program: Program, cheaper: Plan, dearer: Plan, *, boxes_max: int = 2_000) -> Outcome:
-    """Whether the first plan never costs more than the second while both are in force."""
+def never_costs_more(
+    program: Program,
+    cheaper: Plan,
+    dearer: Plan,
+    *,
+    boxes_max: int = BOXES_MAX,
+    work_max: int = WORK_MAX,
+    first_place: bool = False,
+) -> Outcome:
+    """Whether the first plan never costs more than the second while both are in force.
+
+    With `first_place` the witness tells from where on it does, along one quantity, and up to where.
+    A box of many quantities takes longer: no more are divided than `work_max` quantities in all.
+    """
     slack = ZERO
     pair = together(cheaper, dearer)
     if pair is None:
@@ -53,16 +67,19 @@ def never_costs_more(program: Program, cheaper: Plan, dearer: Plan, *, boxes_max
 
             found: Settled | Open = Open(scene.whole(), {}, 0)
             # Most claims are settled at once; bills are tried before a long search is begun.
-            for budget in dict.fromkeys((min(_QUICK, boxes_max), boxes_max)):
+            most = max(min(boxes_max, work_max // (len(scene.axes) + 1)), _BOXES_MIN)
+            for budget in dict.fromkeys((min(_QUICK, most), most)):
                 problem = Problem(scene.arena, difference, program.money.size, scene.endless, budget)
                 found = settle(problem, scene.whole(), tries.refutes)
                 if isinstance(found, Settled):
                     break
                 witness = tries.witness or tries.at_points()
+                if witness is not None and first_place:
+                    witness = tries.first_place() or witness
                 if witness is not None:
                     return Outcome(Verdict.REFUTED, witness.text, witness=witness)
             if isinstance(found, Open):
-                if found.boxes > boxes_max:
+                if found.boxes > most:
                     return Outcome(Verdict.NOT_DECIDED, "", reason="more cases meet than are compared")
                 return Outcome(Verdict.NOT_DECIDED, "", reason=why_open(scene))
             slack = max(slack, found.slack)
@@ -85,6 +102,7 @@ class _Tries:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.witness: Witness | None = None
+        self.point = Point(())
         self.left = _TRIES_MAX
         self._seen: set[Point] = set()
 
@@ -97,13 +115,54 @@ class _Tries:
             return False
         self._seen.add(point)
         self.left -= 1
-        first, second = bill(self.scene, 0, point), bill(self.scene, 1, point)
-        if first is None or second is None or first.total <= second.total:
+        bills = self._bills(point)
+        if bills is None or bills[0] <= bills[1]:
             return False
-        self.witness = witness_of(
-            self.scene, point, first.money.fraction(first.total), second.money.fraction(second.total)
-        )
+        self.point = point
+        self.witness = witness_of(self.scene, point, *bills)
         return True
+
+    def _bills(self, point: Point) -> tuple[Fraction, Fraction] | None:
+        first, second = bill(self.scene, 0, point), bill(self.scene, 1, point)
+        if first is None or second is None:
+            return None
+        return first.money.fraction(first.total), second.money.fraction(second.total)
+
+    def _is_dearer(self, point: Point) -> bool:
+        bills = self._bills(point)
+        return bills is not None and bills[0] > bills[1]
+
+    def first_place(self) -> Witness | None:
+        """The witness with one quantity alone where that is enough, and from where to where it is dearer along it."""
+        numbers = [(axis, number) for axis, number in self.point.numbers if number]
+        alone = next((Point((item,)) for item in numbers if self._is_dearer(Point((item,)))), self.point)
+        axis, most = max(((axis, number) for axis, number in alone.numbers if number), key=lambda item: item[1],
+                         default=(0, ZERO))  # fmt: skip
+        if not most or not isinstance(self.scene.axes[axis], UsageAxis):
+            return None
+        step = grain(self.scene, axis)
+        far = max([*points_of(self.scene, axis), most]) * 10
+        marks = sorted({near for point in (*points_of(self.scene, axis), most, far)
+                        for near in (point // step * step, point // step * step + step)})  # fmt: skip
+
+        def is_dearer(number: Fraction) -> bool:
+            return self._is_dearer(alone.with_number(axis, number))
+
+        first = next((mark for mark in marks if is_dearer(mark)), None)
+        if first is None:
+            return None
+        before = max((mark for mark in marks if mark < first), default=None)
+        last = next((mark for mark in marks if mark > first and not is_dearer(mark)), None)
+        if before is not None:
+            first = _turn(before, first, step, is_dearer)
+        bills = self._bills(alone)
+        assert bills is not None, "it is dearer there"
+        found = replace(witness_of(self.scene, alone, *bills), since=usage_text(self.scene, axis, first))
+        if last is None:
+            return found
+        begin = max(mark for mark in (first, *marks) if mark < last and is_dearer(mark))
+        until = _turn(begin, last, step, lambda number: not is_dearer(number)) - step
+        return replace(found, until=usage_text(self.scene, axis, until))
 
     def at_points(self) -> Witness | None:
         """Bills for each quantity alone, at the points of its prices and far beyond them."""
@@ -123,6 +182,17 @@ class _Tries:
             (axis, max([*points_of(self.scene, axis), Fraction(100)]) * 10) for axis in range(len(self.scene.axes))
         )
         yield Point(far)
+
+
+def _turn(low: Fraction, high: Fraction, step: Fraction, holds: Callable[[Fraction], bool]) -> Fraction:
+    """The least multiple of a step at which something holds that does not at `low` and does at `high`."""
+    while high - low > step:
+        middle = low + max((high - low) / step // 2, 1) * step
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def witness_of(scene: Scene, point: Point, first: Fraction, second: Fraction) -> Witness:

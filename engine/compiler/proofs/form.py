@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
-from .curve import Curve
+from .curve import At, Curve, Highest, combined, highest
 
 ZERO = Fraction(0)
 ONE = Fraction(1)
@@ -125,6 +125,8 @@ class Arena:
         self.axes: list[frozenset[int]] = []
         """For each atom the axes that it depends on."""
         self._known: dict[object, int] = {}
+        self._sums: dict[tuple[tuple[int, Fraction], ...], Curve] = {}
+        self._highest: dict[tuple[tuple[tuple[int, Fraction], ...], At, At | None], Highest] = {}
 
     def form(self, atom: Atom) -> Form:
         """The atom as a form, made once."""
@@ -136,6 +138,22 @@ class Arena:
             own = frozenset({atom.axis}) if isinstance(atom, Along) else self.axes_of(atom.of)
             self.axes.append(own | atom.also if isinstance(atom, Rising) else own)
         return Form(ZERO, {number: ONE})
+
+    def highest(self, parts: tuple[tuple[int, Fraction], ...], low: At, high: At | None) -> Highest:
+        """The least upper bound of a sum of curves over one axis: atoms, each times a number."""
+        key = (parts, low, high)
+        found = self._highest.get(key)
+        if found is None:
+            curve = self._sums.get(parts)
+            if curve is None:
+                curve = self._sums[parts] = combined([(factor, self._curve(number)) for number, factor in parts])
+            found = self._highest[key] = highest(curve, low, high)
+        return found
+
+    def _curve(self, number: int) -> Curve:
+        atom = self.atoms[number]
+        assert isinstance(atom, Along)
+        return atom.curve
 
     def axes_of(self, form: Form) -> frozenset[int]:
         """The axes that a form depends on."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from ...evaluators.situation import declared_order
-from ...plan import Bound, Charge, Fee, OfAmount, OfAttribute, OfEach, OfMeter, Plan, Row
+from ...plan import Bound, Charge, Fee, Include, OfAmount, OfAttribute, OfEach, OfMeter, Plan, Row
 from ...schedule import Mode, Schedule, settled
 from .axes import UsageAxis
 from .box import Fork, split_at
@@ -29,6 +29,8 @@ class Lines:
         self.plan = plan
         self.number = number
         self._left: dict[str, list[Form]] = {}
+        self.below_zero: set[str] = set()
+        """Charges of which one line may be below zero, though their sum may not."""
 
     def charge(self, charge: Charge) -> Form:
         """The sum of a charge's rounded lines, its own floor and ceiling included."""
@@ -42,8 +44,9 @@ class Lines:
                 for line in lines:
                     quantity += self.view.amounts.get(line, NOTHING)
                 row = charge.rows[self._row_of_account(charge)]
-                amount = self._through(charge, quantity, self._settled(row))
-                return self.view.rounded(self._bounded(amount, charge, row, alone=True))
+                amount = self._bounded(self._through(charge, quantity, self._settled(row)), charge, row, alone=True)
+                self._note_below_zero(charge, amount)
+                return self.view.rounded(amount)
             case OfEach():
                 return self._of_each(charge)
             case _:
@@ -54,6 +57,8 @@ class Lines:
         terms = self.view.scene.world.due[self.number][fee.name]
         if not terms:
             return NOTHING
+        if fee.amount < 0:
+            self.below_zero.add(fee.name)
         amount = Form(fee.amount * terms)
         if fee.multiplier is not None:
             amount = self.view.number(fee.multiplier).times(fee.amount * terms)
@@ -68,14 +73,25 @@ class Lines:
         alone = not charge.columns or charge.bounds_per_row
         total = NOTHING
         for row, axes in groups:
-            total += self.view.rounded(self._line(charge, charge.rows[row], meter, axes, alone=alone))
+            line = self._line(charge, charge.rows[row], meter, axes, alone=alone)
+            self._note_below_zero(charge, line)
+            total += self.view.rounded(line)
         if alone:
             return total
         if charge.minimum is not None:
             total = self.view.scene.arena.greater(total, self.view.rounded(Form(charge.minimum.amount)))
         if charge.cap is not None:
+            # What a ceiling takes off several lines is a line below zero.
+            self.below_zero.add(charge.name)
             total = self.view.scene.arena.lesser(total, self.view.rounded(Form(charge.cap.amount)))
         return total
+
+    def _note_below_zero(self, charge: Charge, line: Form) -> None:
+        if charge.name in self.below_zero or _is_positive(charge):
+            return
+        low = self.view.bounds.upper(line.times(-ONE)).clean
+        if low is None or low > 0:
+            self.below_zero.add(charge.name)
 
     def _groups(self, charge: Charge, meter: str) -> list[tuple[int, list[int]]]:
         """The rows of a charge's lines, each with the axes whose quantities add up to the line's."""
@@ -112,7 +128,7 @@ class Lines:
         if any(axis in self.view.scene.endless for axis in axes):
             raise Unmodelled(f"what is included is shared by any number of rows of {charge.name}")
         if renewed:
-            amount = self._renewed(charge, schedule, quantity, axes, sum((item.quantity for item in includes), ZERO))
+            amount = self._renewed(charge, schedule, quantity, axes, includes)
         else:
             quantity = self._less_included(quantity, meter, [item.quantity for item in includes])
             amount = self._through(charge, quantity, schedule)
@@ -197,9 +213,12 @@ class Lines:
             if any(band.refused for band in schedule.bands):
                 raise Unmodelled(f"{charge.name} refuses some numbers of {attribute}")
             curve = always(curve_of(schedule, ZERO, factor))
-            return self.view.rounded(self._curved(axis, curve, charge, row, alone=True))
-        quantity = self.view.number(attribute).times(factor)
-        return self.view.rounded(self._bounded(self._through(charge, quantity, schedule), charge, row, alone=True))
+            amount = self._curved(axis, curve, charge, row, alone=True)
+        else:
+            quantity = self.view.number(attribute).times(factor)
+            amount = self._bounded(self._through(charge, quantity, schedule), charge, row, alone=True)
+        self._note_below_zero(charge, amount)
+        return self.view.rounded(amount)
 
     def _row_of_account(self, charge: Charge) -> int:
         if not charge.columns:
@@ -223,6 +242,8 @@ class Lines:
             (charge.source, charge.columns, prices, table, bounds, charge.free_events, charge.free_quantity),
             charge.round_event,
         )
+        if not _is_positive(charge):
+            self.below_zero.add(charge.name)
         return self.view.scene.arena.form(Rising(NOTHING, name, Form() if _is_positive(charge) else None, None))
 
     # Schedules
@@ -235,6 +256,7 @@ class Lines:
         depends = NOTHING
         for band in row.schedule.bands:
             if band.width_per is None:
+                # A width that is prorated is whole for a period that is covered whole.
                 factors.append(ONE)
             elif band.width_per.days is not None or (band.width_per.meter is None and band.width_per.attribute is None):
                 factors.append(Fraction(self.view.scene.world.period.day_count) / band.width_per.per)
@@ -282,26 +304,37 @@ class Lines:
         once = sum((Fraction(band.once, schedule.money_scale) for band in schedule.bands), ZERO)
         block = max((rate * (_step(schedule, index) or ZERO) for index, rate in enumerate(rates)), default=ZERO)
         name = (f"the widths of {charge.name} depend on usage or on a number of the account", schedule, quantity.key)
+        arena = self.view.scene.arena
+        # Both must rise by themselves: where one axis moves both, their sum says nothing of either.
+        wider_costs_more = wider_costs_more and not arena.axes_of(quantity) & arena.axes_of(depends)
         on = quantity + depends if wider_costs_more else quantity
         also = frozenset[int]() if wider_costs_more else self.view.scene.arena.axes_of(depends)
-        lower = quantity.times(min(rates)) if rises else None
-        upper = quantity.times(max(rates)).plus(once + block * len(rates)) if rises else None
+        low, _ = self.view.bounds.range(quantity)
+        above = quantity if low is not None and low >= 0 else arena.positive(quantity)
+        lower = above.times(min(rates)) if rises else None
+        upper = above.times(max(rates)).plus(once + block * len(rates)) if rises else None
         return self.view.scene.arena.form(Rising(on, (*name, depends.key), lower, upper, rises=rises, also=also))
 
     def _renewed(
-        self, charge: Charge, schedule: Schedule | Form, quantity: Form, axes: list[int], included: Fraction
+        self,
+        charge: Charge,
+        schedule: Schedule | Form,
+        quantity: Form,
+        axes: list[int],
+        includes: Sequence[Include],
     ) -> Form:
         """A line whose included units reach back over several bills: what is left of them may be anything."""
         if isinstance(schedule, Form):
             raise Unmodelled(f"the widths of {charge.name} depend on usage or on a number of the account")
         rates, _ = _rates(schedule)
         rises = schedule.mode is Mode.GRADUATED and all(rate >= 0 for rate in rates) and _is_positive(charge)
+        included = sum((item.quantity for item in includes), ZERO)
         edges = [curve_of(schedule), curve_of(schedule, included)]
         if len(axes) == 1:
             upper, lower = (self.view.along(axes[0], edge) for edge in edges)
         else:
             upper, lower = (self.view.scene.arena.form(Through(quantity, edge)) for edge in edges)
-        name = (f"what is included with {charge.name} reaches back over several bills", schedule, included)
+        name = (f"what is included with {charge.name} reaches back over several bills", schedule, tuple(includes))
         return self.view.scene.arena.form(
             Rising(quantity, name, lower if rises else None, upper if rises else None, rises=rises)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ....money import approximate_text
 from ...plan import OfMeter, Plan, Program
 from ...schedule import Band, Mode, Schedule
 from ...statement import LineKind, Statement
@@ -17,8 +18,8 @@ from .meters import meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
 from .scene import Scene, View
 from .search import Open, Problem, settle
-from .total import Rated
-from .witness import Point, bill, facts_text, money_text, number_text, point_at, points_of
+from .total import revenue_of
+from .witness import Point, bill, facts_text, money_text, point_at, points_of
 from .worlds import worlds_of
 
 ZERO = Fraction(0)
@@ -76,9 +77,7 @@ class _Margin:
     def shortfall(self, box: Box) -> Form:
         """The cost less what the lines may spend on it: above zero where the margin is missed."""
         view = View(self.scene, box)
-        rated = Rated(self.scene, 0, view)
-        rated.price()
-        revenue = rated.left_of(self.names)
+        revenue = revenue_of(self.scene, 0, view, self.names)
         cost = NOTHING
         for axis in self.scene.by_meter[self.meter]:
             cost += view.along(axis, self.cost)
@@ -113,7 +112,7 @@ class _Margin:
         statement = bill(self.scene, 0, point)
         if statement is None:
             return False
-        revenue = revenue_of(statement, self.names)
+        revenue = brought_in(statement, self.names)
         numbers = dict(point.numbers)
         cost = sum(
             (
@@ -128,14 +127,16 @@ class _Margin:
             return False
         program, plan = self.scene.world.program, self.scene.world.plans[0].name
         facts = facts_text(self.scene, point)
-        reached = f"a margin of {number_text((revenue - cost) / revenue * 100)}%" if revenue > 0 else "nothing"
+        reached = (
+            f"a margin of {approximate_text((revenue - cost) / revenue * 100, 2)}%" if revenue > 0 else "no margin"
+        )
         amounts = f"brings in {money_text(program, revenue)} and costs {money_text(program, cost)}"
         text = f"on {plan}, {facts}: {amounts}, {reached}"
         self.witness = Witness(facts, Bill(plan, facts, revenue), Bill(plan, "cost", cost), text)
         return True
 
 
-def revenue_of(statement: Statement, names: frozenset[str]) -> Fraction:
+def brought_in(statement: Statement, names: frozenset[str]) -> Fraction:
     """What lines bring in after discounts and offers."""
     taking = (LineKind.DISCOUNT, LineKind.OFFER)
     own = {index for index, line in enumerate(statement.lines) if line.id in names and line.kind is not LineKind.FEE}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...condition import UsageOf, operands
 from ...plan import AddPerUnit, OfMeter, Plan
-from .worlds import conditions_of
+from .rules import conditions_of
 
 
 def meters_of(plans: Sequence[Plan], first: str = "") -> list[str]:

@@ -50,8 +50,9 @@ def more_never_costs_less(program: Program, plan: Plan, meter: str) -> Outcome:
         must_know_plan(program, plan)
         for world in worlds_of(program, [plan]):
             scene = Scene(world, meters_of([plan], meter))
+            parts = _Parts.of(scene, scene.whole())
             for axis in scene.by_meter[meter]:
-                found = _along(scene, axis)
+                found = _along(scene, axis, parts)
                 if found.why:
                     refuted = _refuted(scene, axis, found)
                     if refuted is not None:
@@ -71,10 +72,9 @@ def fall_at_a_threshold(program: Program, plan: Plan, meter: str) -> Witness | N
         must_know_plan(program, plan)
         for world in worlds_of(program, [plan])[:_WORLDS_LOOKED_AT]:
             scene = Scene(world, meters_of([plan], meter))
+            parts = _Parts.of(scene, scene.whole())
             for axis in scene.by_meter[meter]:
-                found = _Along()
-                for _ in _leaves(scene, axis, scene.whole(), found):
-                    pass
+                found = parts.along(scene, axis)
                 found.points = False
                 refuted = _refuted(scene, axis, found) if found.marks or found.questions else None
                 if refuted is not None:
@@ -84,13 +84,51 @@ def fall_at_a_threshold(program: Program, plan: Plan, meter: str) -> Witness | N
     return None
 
 
-def _along(scene: Scene, axis: int) -> _Along:
-    found = _Along()
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The total in each part of a box in which all questions are answered, and the questions that were asked.
+
+    `whole` is False where there are more parts than are looked at.
+    """
+
+    leaves: tuple[tuple[Form, Bounds], ...]
+    forks: tuple[Fork, ...]
+    whole: bool
+
+    @classmethod
+    def of(cls, scene: Scene, whole: Box) -> _Parts:
+        waiting = [whole]
+        leaves: list[tuple[Form, Bounds]] = []
+        forks: list[Fork] = []
+        while waiting and len(leaves) + len(forks) < _LEAVES_MAX:
+            box = waiting.pop()
+            try:
+                leaves.append((total_of(scene, 0, View(scene, box)), scene.bounds(box)))
+            except Fork as fork:
+                waiting.extend(fork.ways)
+                forks.append(fork)
+            except Unrated:
+                continue
+        return cls(tuple(leaves), tuple(forks), not waiting)
+
+    def along(self, scene: Scene, axis: int) -> _Along:
+        """What was asked along one axis."""
+        found = _Along(why="" if self.whole else "too many conditions meet")
+        for fork in self.forks:
+            if fork.axis == axis and fork.at is not None:
+                found.marks.add(fork.at)
+            if fork.question is not None and fork.form is not None and axis in scene.arena.axes_of(fork.form):
+                found.questions[fork.question] = fork.form
+        return found
+
+
+def _along(scene: Scene, axis: int, parts: _Parts) -> _Along:
+    found = parts.along(scene, axis)
     whole = scene.whole()
-    for form, box in _leaves(scene, axis, whole, found):
+    for form, bounds in parts.leaves:
         if found.why:
             break
-        _put_leaf(scene, axis, form, box, found)
+        _put_leaf(scene, axis, form, bounds, found)
     if not found.why:
         for mark in sorted(found.marks):
             _put_mark(scene, axis, mark, whole, found)
@@ -99,36 +137,14 @@ def _along(scene: Scene, axis: int) -> _Along:
     return found
 
 
-def _leaves(scene: Scene, axis: int, whole: Box, found: _Along) -> Iterator[tuple[Form, Box]]:
-    """The total in each part of a box in which all questions are answered; notes what was asked along the axis."""
-    waiting = [whole]
-    count = 0
-    while waiting:
-        box = waiting.pop()
-        count += 1
-        if count > _LEAVES_MAX:
-            found.why = "too many conditions meet"
-            return
-        try:
-            yield total_of(scene, 0, View(scene, box)), box
-        except Fork as fork:
-            waiting.extend(fork.ways)
-            if fork.axis == axis and fork.at is not None:
-                found.marks.add(fork.at)
-            if fork.question is not None and fork.form is not None and axis in scene.arena.axes_of(fork.form):
-                found.questions[fork.question] = fork.form
-        except Unrated:
-            continue
-
-
-def _put_leaf(scene: Scene, axis: int, form: Form, box: Box, found: _Along) -> None:
+def _put_leaf(scene: Scene, axis: int, form: Form, whole: Bounds, found: _Along) -> None:
     """Divide a leaf at points of its prices until it is known to rise, or known where it may fall."""
-    waiting = [box]
+    waiting = [whole.box]
     count = 0
     while waiting:
         part = waiting.pop()
         count += 1
-        shown = rises(Bounds(scene.arena, part, scene.endless), form, axis)
+        shown = rises(whole if part is whole.box else scene.bounds(part), form, axis)
         if isinstance(shown, Rises):
             found.slack = max(found.slack, shown.noise // _unit(scene) * _unit(scene))
             continue

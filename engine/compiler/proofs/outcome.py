@@ -35,7 +35,9 @@ class Witness(Record):
     turned: tuple[str, ...] = ()
     """For two bills of one plan: the lines that stand on one of them only."""
     until: str | None = None
-    """For two bills of one plan: up to which usage the second bill stays below the first, where it rises again."""
+    """Up to which usage it stays so: the second bill below the first, or the first plan dearer than the second."""
+    since: str | None = None
+    """For two plans: from which usage on the first is dearer."""
 
 
 class Outcome(Record):

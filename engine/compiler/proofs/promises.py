@@ -10,13 +10,13 @@ from typing import assert_never
 from ....diagnostics import Diagnostic, Label, Span
 from ....money import symbols
 from ...derivation import Place
-from ...plan import AddPerUnit, OfMeter, Plan, Program
+from ...plan import AddPerUnit, Fee, OfMeter, Plan, Policy, Program, Tax
 from ..model import MarginAtLeast, MoreNeverCostsLess, NeverCostsMore, Promise, Ruleset
 from .dearer import never_costs_more, together
 from .margin import margin_at_least
 from .more import more_never_costs_less
-from .outcome import Outcome, Verdict
-from .witness import money_text
+from .outcome import Outcome, Verdict, Witness
+from .witness import money_text, number_text
 
 
 def prove(program: Program, ruleset: Ruleset) -> tuple[Outcome, ...]:
@@ -93,7 +93,7 @@ def refutations(program: Program, ruleset: Ruleset, outcomes: Sequence[Outcome])
             promise.span,
             "does not hold",
             tuple(_labels(program, promise, outcome)),
-            _ways_out(promise),
+            _ways_out(promise, *_turned(program, witness)),
             (f"witness: {witness.text}",),
         )
 
@@ -105,18 +105,9 @@ def _broken(promise: Promise) -> str:
         case NeverCostsMore(cheaper, dearer):
             return f"{cheaper} can cost more than {dearer}, against the promise"
         case MarginAtLeast(meter, share):
-            percent = share * 100
-            shown = percent.numerator if percent.denominator == 1 else float_text(percent)
-            return f"the margin on {meter} can be below {shown}%, against the promise"
+            return f"the margin on {meter} can be below {number_text(share * 100)}%, against the promise"
         case _:
             assert_never(promise)
-
-
-def float_text(value: Fraction) -> str:
-    """A number for a sentence."""
-    from .witness import number_text
-
-    return number_text(value)
 
 
 def _labels(program: Program, promise: Promise, outcome: Outcome) -> Iterator[Label]:
@@ -135,6 +126,8 @@ def _labels(program: Program, promise: Promise, outcome: Outcome) -> Iterator[La
         charge = next((item for item in versions[0].charges
                        if isinstance(item.source, OfMeter) and item.source.meter == meter), None)  # fmt: skip
         yield Label(span_of(place if charge is None else charge.place), "priced here")
+    for rule in list(_turned(program, outcome.witness))[:1]:
+        yield Label(span_of(rule.place), "is on one of the two bills only")
 
 
 def span_of(place: Place) -> Span:
@@ -147,12 +140,25 @@ def money(program: Program, value: Fraction) -> str:
     return f"{signs[0] if signs else program.money.currency.code + ' '}{money_text(program, value)}"
 
 
-def _ways_out(promise: Promise) -> tuple[str, ...]:
+def _turned(program: Program, witness: Witness) -> Iterator[Policy | Fee | Tax]:
+    """The rules that stand on one of the two bills only."""
+    for plan in program.plans.get(witness.bill.plan, ()):
+        rules: tuple[Policy | Fee | Tax, ...] = (*plan.policies, *plan.fees, *plan.taxes)
+        yield from (rule for rule in rules if rule.name in witness.turned)
+        return
+
+
+def _ways_out(promise: Promise, *turned: Policy | Fee | Tax) -> tuple[str, ...]:
     match promise:
+        case MoreNeverCostsLess() if turned:
+            return (
+                f"let `{turned[0].name}` act on what lies above its threshold only",
+                "take the promise away, if the fall is meant",
+            )
         case MoreNeverCostsLess():
             return (
-                "let a policy that begins at a threshold act on what lies above it only",
                 "write `graduated`, so that only what lies above a bound is cheaper",
+                "raise the price that falls below what came before",
                 "take the promise away, if the fall is meant",
             )
         case NeverCostsMore(cheaper):

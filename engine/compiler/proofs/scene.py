@@ -35,7 +35,7 @@ from .bounds import Bounds
 from .box import Box, Fork, Range, split_at
 from .curve import ABSENT, IDENTITY, START, At, Curve
 from .form import NOTHING, Along, Arena, Form, Rounded
-from .known import Unrated
+from .known import Unmodelled, Unrated
 from .worlds import World, attribute_of
 
 ZERO = Fraction(0)
@@ -109,10 +109,9 @@ class View:
         """A number or an amount of money of the account. Raises `Unrated` where it is not known."""
         if name in self.scene.by_attribute:
             return self.along(self.scene.by_attribute[name], IDENTITY)
-        value = attribute_of(self.scene.world, name)
-        if not isinstance(value, Fraction):
+        if attribute_of(self.scene.world, name) is None:
             raise Unrated
-        return Form(value)
+        raise Unmodelled(f"account.{name} chooses a row of a table, and is reckoned with besides")
 
     def rounded(self, form: Form, *, size: Fraction | None = None, mode: Rounding | None = None) -> Form:
         """A form rounded to the money unit, or to another size."""

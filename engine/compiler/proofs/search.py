@@ -18,6 +18,8 @@ from .known import Unrated
 
 ZERO = Fraction(0)
 BOXES_MAX = 2_000
+WORK_MAX = 40_000
+"""How many quantities the boxes of one search have together at most."""
 _PAIRED_MAX = 8
 """In how many boxes parts are compared in pairs although the whole is not settled yet."""
 
