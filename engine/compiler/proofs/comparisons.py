@@ -48,9 +48,7 @@ def _contracts(program: Program, ruleset: Ruleset, left_out: list[str]) -> Itera
     """Contracts that cost more than the list that they extend, each once."""
     contracts = [model for model in ruleset.plans if model.is_contract and len(model.lineage) > 1]
     if len(contracts) > PAIRS_MAX:
-        left_out.append(
-            f"{len(contracts) - PAIRS_MAX} of {len(contracts)} contracts are not compared with their lists"
-        )
+        left_out.append(f"{len(contracts) - PAIRS_MAX} of {len(contracts)} contracts are not compared with their lists")
     said: set[str] = set()
     for model in contracts[:PAIRS_MAX]:
         contract = _version(program, model)
