@@ -21,7 +21,7 @@ from .witness import Point, bill, facts_text, grain, money_text, point_at, point
 from .worlds import worlds_of
 
 ZERO = Fraction(0)
-_TRIES_MAX = 40
+_TRIES_MAX = 60
 _QUICK = 60
 _BOXES_MIN = 12
 
@@ -108,7 +108,14 @@ class _Tries:
 
     def refutes(self, box: Box, places: dict[int, At | None]) -> bool:
         """Whether the bills at these places refute the claim."""
-        return self._try(point_at(self.scene, places, box))
+        return self._try(point_at(self.scene, places, box)) or self._try(self._inside(box))
+
+    def _inside(self, box: Box) -> Point:
+        """The middle of a box: between a price and its ceiling neither end need be dearer."""
+        return point_at(self.scene, {
+            axis: own.low if own.high is None else At((max(own.low.number, ZERO) + own.high.number) / 2)
+            for axis, own in enumerate(box.ranges) if own.low.number >= 0 or own.high is not None
+        })  # fmt: skip
 
     def _try(self, point: Point) -> bool:
         if self.left <= 0 or point in self._seen:
