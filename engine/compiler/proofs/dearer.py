@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
+from itertools import chain, product
 
 from ...plan import Plan, Program
+from ...statement import LineKind
 from .axes import UsageAxis
 from .box import Box
 from .curve import At
 from .form import Form, Rising
 from .known import Unmodelled, must_know_plan
-from .meters import meters_of
+from .meters import entangled, is_countable, meters_of
 from .outcome import Bill, Outcome, Verdict, Witness
 from .scene import Scene, View
 from .search import BOXES_MAX, WORK_MAX, Open, Problem, Settled, settle
@@ -22,6 +25,7 @@ from .worlds import worlds_of
 
 ZERO = Fraction(0)
 _TRIES_MAX = 60
+_BENT_AXES_MAX = 8
 _QUICK = 60
 _BOXES_MIN = 12
 
@@ -79,6 +83,9 @@ def never_costs_more(
                 if witness is not None:
                     return Outcome(Verdict.REFUTED, witness.text, witness=witness)
             if isinstance(found, Open):
+                if tries.tangle is not None:
+                    reason = f"{' and '.join(tries.tangle)} are of the same events"
+                    return Outcome(Verdict.NOT_DECIDED, "", reason=reason)
                 if found.boxes > most:
                     return Outcome(Verdict.NOT_DECIDED, "", reason="more cases meet than are compared")
                 return Outcome(Verdict.NOT_DECIDED, "", reason=why_open(scene))
@@ -102,6 +109,7 @@ class _Tries:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.witness: Witness | None = None
+        self.tangle: tuple[str, str] | None = None
         self.point = Point(())
         self.left = _TRIES_MAX
         self._seen: set[Point] = set()
@@ -125,9 +133,26 @@ class _Tries:
         bills = self._bills(point)
         if bills is None or bills[0] <= bills[1]:
             return False
+        used = self._used(point)
+        if not is_countable(self.scene.world.program, used):
+            return False
+        both = entangled(self.scene.world.program, self.scene.world.plans, used)
+        if both is not None:
+            # Dearer, but perhaps for nobody: the promise is neither kept nor broken by it.
+            self.tangle = both
+            return False
         self.point = point
         self.witness = witness_of(self.scene, point, *bills)
         return True
+
+    def _used(self, point: Point) -> dict[str, Fraction]:
+        """The quantity of each meter at a point."""
+        numbers = dict(point.numbers)
+        found: dict[str, Fraction] = {}
+        for axis, own in enumerate(self.scene.axes):
+            if isinstance(own, UsageAxis):
+                found[own.meter] = found.get(own.meter, ZERO) + (numbers.get(axis) or ZERO)
+        return found
 
     def _bills(self, point: Point) -> tuple[Fraction, Fraction] | None:
         first, second = bill(self.scene, 0, point), bill(self.scene, 1, point)
@@ -172,12 +197,30 @@ class _Tries:
         return replace(found, until=usage_text(self.scene, axis, until))
 
     def at_points(self) -> Witness | None:
-        """Bills for each quantity alone, at the points of its prices and far beyond them."""
+        """Bills for each quantity alone: at the points of its prices, far beyond, and where a bound bends a bill."""
         self.left = 4 * _TRIES_MAX
-        for point in self._points():
+        for point in chain(self._points(), self._bends()):
             if self._try(point):
                 return self.witness
         return None
+
+    def _bends(self) -> Iterator[Point]:
+        """Where the floor of either plan ends, and where its ceiling begins, along each quantity alone."""
+        for axis, own in enumerate(self.scene.axes[:_BENT_AXES_MAX]):
+            if not isinstance(own, UsageAxis):
+                continue
+            far = max([*points_of(self.scene, axis), Fraction(100)])
+            for number, (kind, begins) in product((0, 1), ((LineKind.MINIMUM, False), (LineKind.CAP, True))):
+                bent = partial(self._acts, axis, number, kind, begins)
+                high = next((far * 10**power for power in range(1, 8) if bent(far * 10**power)), None)
+                if high is not None and not bent(ZERO):
+                    turn = _turn(ZERO, high, grain(self.scene, axis), bent)
+                    yield from (Point(((axis, turn),)), Point(((axis, turn - grain(self.scene, axis)),)))
+
+    def _acts(self, axis: int, number: int, kind: LineKind, begins: bool, quantity: Fraction) -> bool:
+        """Whether a plan's floor or ceiling acts at a quantity alone, or does not, as `begins` asks."""
+        found = bill(self.scene, number, Point(((axis, quantity),)))
+        return found is not None and any(line.kind is kind for line in found.lines) is begins
 
     def _points(self) -> Iterator[Point]:
         yield Point(())

@@ -6,15 +6,17 @@ atoms made before it: bounds substitute from the last to the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from .curve import At, Curve, Highest, combined, highest
 
 ZERO = Fraction(0)
 ONE = Fraction(1)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,16 @@ class Arena:
         self.axes: list[frozenset[int]] = []
         """For each atom the axes that it depends on."""
         self._known: dict[object, int] = {}
+        self._digests: dict[int, tuple[object, str]] = {}
+        """By the identity of a thing, which is kept so that the identity stays its own."""
         self._sums: dict[tuple[tuple[int, Fraction], ...], Curve] = {}
         self._highest: dict[tuple[tuple[tuple[int, Fraction], ...], At, At | None], Highest] = {}
+
+    def digest(self, thing: T, content: Callable[[T], object]) -> str:
+        """A short key for the content of a thing, worked out once: long tables are not hashed for every box."""
+        if id(thing) not in self._digests:
+            self._digests[id(thing)] = (thing, hashlib.sha256(repr(content(thing)).encode()).hexdigest())
+        return self._digests[id(thing)][1]
 
     def form(self, atom: Atom) -> Form:
         """The atom as a form, made once."""

@@ -234,14 +234,7 @@ class Lines:
 
     def _of_each(self, charge: Charge) -> Form:
         """The price of events: it depends on no metered quantity, and is the same where the prices are the same."""
-        prices = tuple((row.schedule, _amount(row.minimum), _amount(row.cap)) for row in charge.rows)
-        table = repr(charge.tree) if charge.columns else ""  # a tree is no key of a mapping, its text is
-        bounds = tuple(map(_amount, (charge.minimum, charge.cap, charge.period_minimum, charge.period_cap)))
-        name = (
-            f"{charge.name} prices every event on its own",
-            (charge.source, charge.columns, prices, table, bounds, charge.free_events, charge.free_quantity),
-            charge.round_event,
-        )
+        name = (f"{charge.name} prices every event on its own", self.view.scene.arena.digest(charge, _prices_of_events))
         if not _is_positive(charge):
             self.below_zero.add(charge.name)
         return self.view.scene.arena.form(Rising(NOTHING, name, Form() if _is_positive(charge) else None, None))
@@ -352,6 +345,15 @@ def _rates(schedule: Schedule) -> tuple[list[Fraction], bool]:
 def _step(schedule: Schedule, index: int) -> Fraction | None:
     step = schedule.bands[index].step
     return None if step is None else Fraction(step, schedule.quantity_scale)
+
+
+def _prices_of_events(charge: Charge) -> object:
+    """Everything that decides what events cost: charges with the same cost the same."""
+    prices = tuple((row.schedule, _amount(row.minimum), _amount(row.cap)) for row in charge.rows)
+    bounds = tuple(map(_amount, (charge.minimum, charge.cap, charge.period_minimum, charge.period_cap)))
+    table = charge.tree if charge.columns else None
+    free = (charge.free_events, charge.free_quantity)
+    return (charge.source, charge.columns, prices, table, bounds, free, charge.round_event)
 
 
 def _amount(bound: Bound | None) -> Fraction | None:
