@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ..diagnostics import Diagnostic
-from .rating import Inputs, ManyFiles, input_options, rate_inputs, stop
+from .many_files import ManyFiles
+from .rating import Inputs, input_options, rate_inputs, stop
 
 
 @click.command("explain", cls=ManyFiles, short_help="Explain a statement.")

@@ -12,7 +12,8 @@ import click
 from ..diagnostics import Diagnostic, Source
 from .console import note, number_of
 from .files import read_text
-from .rating import Inputs, ManyFiles, input_options, progress, rate_inputs, stop
+from .many_files import ManyFiles
+from .rating import Inputs, input_options, progress, rate_inputs, stop
 
 if TYPE_CHECKING:
     from ..engine.statement import Statement

@@ -9,7 +9,8 @@ import click
 
 from ..cli import EXIT_USE
 from .console import show_findings
-from .rating import Inputs, ManyFiles, Rated, input_options, rate_inputs, say_summary
+from .many_files import ManyFiles
+from .rating import Inputs, Rated, input_options, rate_inputs, say_summary
 
 
 @click.command("rate", cls=ManyFiles, short_help="Rate usage.")

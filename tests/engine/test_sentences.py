@@ -21,18 +21,14 @@ CASES = ROOT / "tests" / "cases"
 FILES = [*sorted(CASES.glob("worked/*.rates")), *sorted(CASES.glob("trade/*.rates"))]
 MARK = '# sentence: "'
 
-PENDING: frozenset[str] = frozenset()
-"""Sentences whose forms are not built yet. A form that is built takes its ids out; in the end there is none."""
-
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence, the test functions that stand for it, and what a pending one waits for."""
+    """One sentence, and the test functions that stand for it."""
 
     id: str
     section: int
     text: str
-    by: str = ""
     tests: tuple[str, ...] = ()
 
 
@@ -82,14 +78,8 @@ def test_the_list_is_a_list_of_sentences() -> None:
     assert [text for text in texts if len(text.split()) < 2] == []
 
 
-def test_pending_sentences_say_what_they_wait_for() -> None:
-    assert {sentence.id for sentence in sentences() if sentence.by} == PENDING
-
-
 @pytest.mark.parametrize("sentence", sentences(), ids=lambda sentence: sentence.id)
 def test_a_sentence_is_named_by_a_case(sentence: Sentence) -> None:
-    if sentence.id in PENDING:
-        pytest.skip(f"waits for {sentence.by}")
     named = [mark for mark in marks() if mark.names(sentence)]
     assert named or sentence.tests, f"no case says: {sentence.text}"
 
@@ -118,16 +108,3 @@ def test_named_test_functions_exist() -> None:
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert function in functions, name
         assert re.match(r"tests/.*test_\w+\.py$", file), name
-
-
-def test_the_rest_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    rest = [
-        f"{sentence.id}: {sentence.text}"
-        for sentence in sentences()
-        if not sentence.tests and not any(mark.names(sentence) for mark in marks())
-    ]
-    built = [name for name in sorted(PENDING) if not any(line.startswith(f"{name}: ") for line in rest)]
-    told = [*(f"no case yet: {line}" for line in rest), *(f"pending, but named by a case: {name}" for name in built)]
-    with capsys.disabled():
-        print("", *told, sep="\n" if told else "")
-    assert {line.split(":")[0] for line in rest} <= PENDING

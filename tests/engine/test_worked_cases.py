@@ -26,12 +26,12 @@ FILES = [*WORKED, *TRADE, *sorted(CASES.glob("samples/*.rates"))]
 
 
 @cache
-def compiled(path: Path) -> Compiled:
+def compiled(path: Path, *, prove: bool = False) -> Compiled:
     def read(name: str) -> str | None:
         file = path.parent / name
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
-    return compile_ruleset(Source(path.name, path.read_text(encoding="utf-8")), read)
+    return compile_ruleset(Source(path.name, path.read_text(encoding="utf-8")), read, prove=prove)
 
 
 def _examples() -> Iterator[object]:
@@ -45,6 +45,15 @@ def test_there_are_cases() -> None:
     assert len(WORKED) >= 30
     assert len(TRADE) >= 15
     assert len(list(_examples())) >= 700
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_whatever_is_compared_over_all_usage_has_an_answer(path: Path) -> None:
+    found = compiled(path, prove=True)
+    assert found.ruleset is not None
+    assert len(found.outcomes) == len(found.ruleset.promises)
+    errors = [item for item in found.findings if item.severity is Severity.ERROR]
+    assert {item.code for item in errors} <= {"RB2601"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -127,16 +127,17 @@ class Arena:
         self.axes: list[frozenset[int]] = []
         """For each atom the axes that it depends on."""
         self._known: dict[object, int] = {}
-        self._digests: dict[int, tuple[object, str]] = {}
-        """By the identity of a thing, which is kept so that the identity stays its own."""
+        self._digests: dict[tuple[int, object], tuple[object, str]] = {}
+        """By the identity of a thing, which is kept so that the identity stays its own, and what of it counts."""
         self._sums: dict[tuple[tuple[int, Fraction], ...], Curve] = {}
         self._highest: dict[tuple[tuple[tuple[int, Fraction], ...], At, At | None], Highest] = {}
 
     def digest(self, thing: T, content: Callable[[T], object]) -> str:
         """A short key for the content of a thing, worked out once: long tables are not hashed for every box."""
-        if id(thing) not in self._digests:
-            self._digests[id(thing)] = (thing, hashlib.sha256(repr(content(thing)).encode()).hexdigest())
-        return self._digests[id(thing)][1]
+        key = (id(thing), content)
+        if key not in self._digests:
+            self._digests[key] = (thing, hashlib.sha256(repr(content(thing)).encode()).hexdigest())
+        return self._digests[key][1]
 
     def form(self, atom: Atom) -> Form:
         """The atom as a form, made once."""

@@ -233,7 +233,7 @@ def _units_free(ledger: Ledger, policy: Policy, group: Group) -> Form:
     name = (
         f"`{policy.name}` makes units free, the dearest first",
         (policy.effect, policy.at_most, group.base.key),
-        tuple(charges),
+        tuple(ledger.arena.digest(charge, repr) for charge in charges),
     )
     slack = 2 * ledger.unit
     also = frozenset[int]() if rises else _axes_of(ledger, charges)
