@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
@@ -203,7 +204,7 @@ def _of_intervals(
     return _over(meter.aggregation, values, meter.rank)
 
 
-def _starts(interval: Interval, inside: Sequence[Sample], covered: Period, zone: ZoneInfo) -> list[datetime]:
+def _starts(interval: Interval, inside: Sequence[Sample], covered: Period, zone: ZoneInfo) -> Sequence[datetime]:
     """The starts of the intervals that count."""
     starts = interval_starts(interval.seconds, covered, zone)
     if not interval.days_with_usage:
@@ -244,7 +245,8 @@ def _interval_of(time: datetime, seconds: int, zone: ZoneInfo) -> datetime:
     return midnight + timedelta(seconds=(time - midnight) // timedelta(seconds=seconds) * seconds)
 
 
-def interval_starts(seconds: int, covered: Period, zone: ZoneInfo) -> list[datetime]:
+@lru_cache(maxsize=4)  # a year of minutes is long: few periods are kept, for accounts share them
+def interval_starts(seconds: int, covered: Period, zone: ZoneInfo) -> tuple[datetime, ...]:
     """The starts of all intervals that a period touches, in order."""
     starts = []
     start = _interval_of(covered.start, seconds, zone)
@@ -253,7 +255,7 @@ def interval_starts(seconds: int, covered: Period, zone: ZoneInfo) -> list[datet
         midnight = local_midnight(local_day(start, zone) + timedelta(days=1), zone)
         # The day's last interval ends at midnight, however long it has been.
         start = midnight if seconds == DAY_SECONDS else min(start + timedelta(seconds=seconds), midnight)
-    return starts
+    return tuple(starts)
 
 
 # Levels hold until the next event, across periods
