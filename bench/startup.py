@@ -83,6 +83,7 @@ def main() -> None:
     notes = [
         f"Median and best of {said.runs} runs that take turns, load of the machine {os.getloadavg()[0]:.1f}.",
         "`platform.rates` asks for public holidays, and imports the `holidays` library for it.",
+        "`cloud.rates` holds a promise and a contract: most of its time is proving, not starting.",
     ]
     publish(
         Report(
