@@ -154,7 +154,7 @@ def holds(condition: Condition, facts: Facts) -> bool:
     """Whether the condition holds. Raises `Missing` where the answer needs an attribute that is not known."""
     match condition:
         case Compare(left, comparison, right):
-            return _compare(value_of(left, facts), comparison, value_of(right, facts))
+            return compares(value_of(left, facts), comparison, value_of(right, facts))
         case OneOf(operand, values, negated):
             return (value_of(operand, facts) in [item.value for item in values]) != negated
         case Known(operand, negated):
@@ -201,7 +201,8 @@ def _look_up(operand: Attribute | FieldOf, facts: Facts) -> Scalar | None:
             assert_never(operand)
 
 
-def _compare(left: Scalar, comparison: Comparison, right: Scalar) -> bool:
+def compares(left: Scalar, comparison: Comparison, right: Scalar) -> bool:
+    """Whether two values of one type stand in a comparison."""
     match comparison:
         case Comparison.IS:
             return left == right

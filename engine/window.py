@@ -116,6 +116,24 @@ Recurring: TypeAlias = Days | Months | MonthDays | Dates | Holidays
 Window: TypeAlias = Recurring | Union | Intersection | Difference
 
 
+def leaves(window: Window) -> Iterator[Recurring]:
+    """The windows without parts that a window is made of, in the order in which they are written."""
+    match window:
+        case Union(parts) | Intersection(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Difference(base, excluded):
+            yield from leaves(base)
+            yield from leaves(excluded)
+        case _:
+            yield window
+
+
+def asks_holidays(window: Window) -> bool:
+    """Whether holidays decide of a window."""
+    return any(isinstance(leaf, Holidays) for leaf in leaves(window))
+
+
 class Coverage(Enum):
     """How much of a period lies in a window."""
 

@@ -11,7 +11,7 @@ from ...grammar import syntax
 from ...grammar.parse import without_garbage_collector
 from ..holiday import library_version
 from ..plan import Program, verify
-from ..window import Difference, Holidays, Intersection, Union, Window
+from ..window import asks_holidays
 from .checks import check
 from .imports import PRICE_BYTES_MAX, Gathered, Reader, gather
 from .lower import build_trees, lower
@@ -128,18 +128,6 @@ def _content_hash(gathered: Gathered, ruleset: Ruleset) -> str:
         data = source.text.encode()
         digest.update(f"{len(data)}:".encode())
         digest.update(data)
-    if any(_asks_holidays(window) for window in ruleset.windows.values()):
+    if any(asks_holidays(window) for window in ruleset.windows.values()):
         digest.update(f"holidays {library_version()}".encode())
     return f"sha256:{digest.hexdigest()}"
-
-
-def _asks_holidays(window: Window) -> bool:
-    match window:
-        case Holidays():
-            return True
-        case Union(parts) | Intersection(parts):
-            return any(_asks_holidays(part) for part in parts)
-        case Difference(base, excluded):
-            return _asks_holidays(base) or _asks_holidays(excluded)
-        case _:
-            return False

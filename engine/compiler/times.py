@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..period import Period
-from ..window import Dates, Difference, Holidays, Intersection, MonthDays, Union, Window, intervals
+from ..window import Dates, Difference, Holidays, Intersection, MonthDays, Union, Window, intervals, leaves
 
 _DAYS_SHORT = 731
 # Weekdays and days of the year meet again after 28 years.
@@ -89,7 +89,7 @@ class Times:
         for window in asked:
             spans += [
                 _period(dates.start - timedelta(days=1), dates.end + timedelta(days=1))
-                for dates in _parts(window)
+                for dates in leaves(window)
                 if isinstance(dates, Dates) and dates.end > self.since
             ]
         return spans
@@ -115,19 +115,8 @@ def _within(window: Window) -> Iterable[Window]:
             pass
 
 
-def _parts(window: Window) -> Iterable[Window]:
-    """The windows without parts that a window is made of."""
-    match window:
-        case Union(parts) | Intersection(parts):
-            return [leaf for part in parts for leaf in _parts(part)]
-        case Difference(base, excluded):
-            return [*_parts(base), *_parts(excluded)]
-        case _:
-            return [window]
-
-
 def _has(window: Window, kind: type[Window]) -> bool:
-    return any(isinstance(part, kind) for part in _parts(window))
+    return any(isinstance(part, kind) for part in leaves(window))
 
 
 def _is_composed(window: Window) -> bool:
@@ -137,7 +126,7 @@ def _is_composed(window: Window) -> bool:
 
 
 def _recurs(window: Window) -> bool:
-    return not any(isinstance(part, Dates | Holidays) for part in _parts(window))
+    return not any(isinstance(part, Dates | Holidays) for part in leaves(window))
 
 
 def _first_shared(left: Sequence[Period], right: Sequence[Period]) -> datetime | None:

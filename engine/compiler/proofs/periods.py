@@ -21,7 +21,7 @@ from ...evaluators.situation import Situation
 from ...period import Billing, DateRange, add_months, billing_period, time_zone
 from ...plan import Fee, Plan, Program
 from ...usage import Subscription
-from ...window import Dates, Days, Difference, Intersection, MonthDays, Months, Union, Window, contains
+from ...window import Dates, Days, asks_holidays, contains, leaves
 from .known import Unmodelled
 from .rules import conditions_of, dated_rules, simple
 
@@ -95,7 +95,9 @@ class _Asked:
         edges: set[date] = set()
         weekdays = False
         for name in windows:
-            for part in _parts(name, program.windows[name]):
+            if asks_holidays(program.windows[name]):
+                raise Unmodelled(f"window {name} has holidays in it")
+            for part in leaves(program.windows[name]):
                 if isinstance(part, Dates):
                     edges |= {part.start, part.end}
                 weekdays = weekdays or isinstance(part, Days)
@@ -118,20 +120,6 @@ class _Asked:
     def recurs(self) -> bool:
         """Whether anything is asked for that differs from period to period between two dates."""
         return bool(self.windows) or self.months or self.days or self.fees is not None
-
-
-def _parts(name: str, window: Window) -> Iterator[Window]:
-    match window:
-        case Union(parts) | Intersection(parts):
-            for part in parts:
-                yield from _parts(name, part)
-        case Difference(base, excluded):
-            yield from _parts(name, base)
-            yield from _parts(name, excluded)
-        case Days() | Months() | MonthDays() | Dates():
-            yield window
-        case _:
-            raise Unmodelled(f"window {name} has holidays in it")
 
 
 # Candidates

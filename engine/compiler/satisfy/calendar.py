@@ -10,7 +10,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...period import Billing, Every, billing_period, local_midnight
-from ...window import Dates, Difference, Holidays, Intersection, Union, Window, contains
+from ...window import Dates, Holidays, Window, asks_holidays, contains, leaves
 
 _EPOCH = date(2024, 1, 1)
 _LAST = date(2200, 1, 1)
@@ -83,34 +83,9 @@ def _begins_in(window: Window, day: date, zone: ZoneInfo) -> bool:
 
 def dates_in(window: Window) -> Iterator[Dates]:
     """The spans of dates that a window is made of."""
-    match window:
-        case Dates():
-            yield window
-        case Union(parts) | Intersection(parts):
-            for part in parts:
-                yield from dates_in(part)
-        case Difference(base, excluded):
-            yield from dates_in(base)
-            yield from dates_in(excluded)
-        case _:
-            return
+    return (leaf for leaf in leaves(window) if isinstance(leaf, Dates))
 
 
 def holidays_in(window: Window) -> Iterator[Holidays]:
     """The holidays that a window is made of."""
-    match window:
-        case Holidays():
-            yield window
-        case Union(parts) | Intersection(parts):
-            for part in parts:
-                yield from holidays_in(part)
-        case Difference(base, excluded):
-            yield from holidays_in(base)
-            yield from holidays_in(excluded)
-        case _:
-            return
-
-
-def asks_holidays(window: Window) -> bool:
-    """Whether holidays decide of a window."""
-    return next(holidays_in(window), None) is not None
+    return (leaf for leaf in leaves(window) if isinstance(leaf, Holidays))

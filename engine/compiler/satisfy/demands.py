@@ -19,6 +19,7 @@ from ...condition import (
     Operand,
     Scalar,
     UsageOf,
+    compares,
 )
 
 Subject: TypeAlias = Attribute | FieldOf | UsageOf | AmountOf | Month
@@ -102,20 +103,7 @@ def _comparison(left: Operand, comparison: Comparison, right: Operand) -> Iterat
 
 def meets(value: Scalar, comparison: Comparison | None, other: Scalar | None) -> bool:
     """Whether a value stands in a comparison with another of its type; without one it does."""
-    match comparison:
-        case None:
-            return True
-        case Comparison.IS:
-            return value == other
-        case Comparison.IS_NOT:
-            return value != other
-        case Comparison.LESS:
-            return value < other  # type: ignore[operator]  # the resolver lets only values of one type meet
-        case Comparison.LESS_OR_EQUAL:
-            return value <= other  # type: ignore[operator]
-        case Comparison.GREATER:
-            return value > other  # type: ignore[operator]
-        case Comparison.GREATER_OR_EQUAL:
-            return value >= other  # type: ignore[operator]
-        case _:
-            assert_never(comparison)
+    if comparison is None:
+        return True
+    assert other is not None, "a comparison is with a value"
+    return compares(value, comparison, other)
