@@ -1,0 +1,203 @@
+"""A growing table of one row per statement: columns named in layers, constants that differ between plans as parameters.
+
+Each `let` names an expression once, so that what uses it does not repeat it. `select` nests the layers: a layer sees the
+columns of those before it. What nothing asks for, the engine leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import lcm
+from typing import TypeVar
+
+from ...money import Rounding
+from .number import (
+    FALSE,
+    TRUE,
+    ZERO,
+    Integer,
+    Number,
+    Text,
+    Truth,
+    add,
+    both,
+    choose,
+    compare,
+    counted,
+    either,
+    fraction,
+    literal,
+    multiply,
+    negated,
+    subtract,
+    type_of,
+)
+from ..condition import Comparison
+
+E = TypeVar("E", Integer, Truth, Text)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A column of constants, one value per member of the family in its order; `type_` is the engine's."""
+
+    name: str
+    type_: str
+    values: tuple[int | bool | str | None, ...]
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The columns of one family of statements while its query is written. Mutable, and only there.
+
+    `size` is how many members (profiles) the family has: constants are given one per member.
+    """
+
+    size: int
+    parameters: list[Parameter] = field(default_factory=list)
+    _layers: list[list[tuple[str, str]]] = field(default_factory=list)
+    _named: dict[str, str] = field(default_factory=dict)
+    _constants: dict[tuple[object, ...], str] = field(default_factory=dict)
+
+    # Columns
+
+    def let(self, expression: E, name: str = "v") -> E:
+        """The expression as a column of its own; a constant stays as it is."""
+        if isinstance(expression, Integer) and expression.constant is not None:
+            return expression
+        if isinstance(expression, Truth) and expression.known is not None:
+            return expression
+        sql = expression.sql
+        if sql.isidentifier():
+            return expression
+        column = self._named.get(sql)
+        depth = expression.depth + 1
+        if column is None:
+            column = f"{name}_{len(self._named)}"
+            self._named[sql] = column
+            while len(self._layers) < depth:
+                self._layers.append([])
+            self._layers[depth - 1].append((column, sql))
+        return replace(expression, sql=column, depth=depth)
+
+    def let_number(self, value: Number, name: str = "n") -> Number:
+        """The number with its integers as columns."""
+        under = None if value.under is None else self.let(value.under, name)
+        return Number(self.let(value.top, name), value.scale, under)
+
+    def select(self, source: str, columns: Sequence[str]) -> str:
+        """The query: `columns` (expressions over everything that was named) from `source`."""
+        sql = f"SELECT * FROM {source}"
+        for layer in self._layers:
+            named = ", ".join(f"{expression} AS {column}" for column, expression in layer)
+            sql = f"SELECT *, {named} FROM ({sql})"
+        return f"SELECT {', '.join(columns)} FROM ({sql})"
+
+    # Constants
+
+    def integers(self, values: Sequence[int]) -> Integer:
+        """A constant integer per member."""
+        if len(set(values)) == 1:
+            return literal(values[0])
+        type_ = type_of(min(values), max(values))
+        return Integer(self._parameter(type_, tuple(values)), min(values), max(values))
+
+    def numbers(self, values: Sequence[Fraction]) -> Number:
+        """A constant number per member."""
+        if len(set(values)) == 1:
+            return fraction(values[0])
+        scale = lcm(*(value.denominator for value in values))
+        return Number(self.integers([int(value * scale) for value in values]), scale)
+
+    def truths(self, values: Sequence[bool]) -> Truth:
+        """A constant condition per member."""
+        if len(set(values)) == 1:
+            return TRUE if values[0] else FALSE
+        return Truth(self._parameter("BOOLEAN", tuple(values)))
+
+    def texts(self, values: Sequence[str | None]) -> Text:
+        """A constant text per member."""
+        if len(set(values)) == 1:
+            return Text("NULL::VARCHAR" if values[0] is None else text_literal(values[0]))
+        return Text(self._parameter("VARCHAR", tuple(values)))
+
+    def _parameter(self, type_: str, values: tuple[int | bool | str | None, ...]) -> str:
+        key = (type_, *values)
+        name = self._constants.get(key)
+        if name is None:
+            name = f"k_{len(self._constants)}"
+            self._constants[key] = name
+            self.parameters.append(Parameter(name, type_, values))
+        return name
+
+    # Rounding
+
+    def quotient(self, top: Integer, bottom: Integer) -> tuple[Integer, Integer]:
+        """Whole part and rest of the division of an integer that is not below zero by one that is above it."""
+        assert top.low >= 0, "only sizes are divided"
+        if bottom.constant == 1:
+            return top, ZERO
+        high = top.high // max(bottom.low, 1)
+        if top.constant is not None and bottom.constant is not None:
+            return literal(top.constant // bottom.constant), literal(top.constant % bottom.constant)
+        top, bottom = self.let(top), self.let(bottom)
+        type_ = type_of(0, max(top.high, bottom.high))
+        depth = max(top.depth, bottom.depth)
+        above, under = f"({top.sql})::{type_}", f"({bottom.sql})::{type_}"
+        whole = Integer(f"({above} // {under})", top.low // bottom.high, high, depth)
+        rest = Integer(f"({above} % {under})", 0, min(bottom.high - 1, top.high), depth)
+        return self.let(whole), self.let(rest)
+
+    def rounded(self, top: Integer, bottom: Integer, mode: Rounding) -> Integer:
+        """`top / bottom` (above zero) rounded as `money.round_ratio` rounds: by size, the sign kept."""
+        if bottom.constant == 1:
+            return top
+        if top.low < 0:
+            top = self.let(top)
+            below = compare(top, Comparison.LESS, ZERO)
+            size = choose(below, negated(top), top)
+            size = Integer(size.sql, 0, top.size_max, size.depth)
+            found = self.rounded(size, bottom, mode)
+            signed = choose(below, negated(found), found)
+            bound = found.high
+            return self.let(Integer(signed.sql, -bound if top.low < 0 else 0, bound, signed.depth))
+        whole, rest = self.quotient(top, bottom)
+        twice = multiply(literal(2), rest)
+        match mode:
+            case Rounding.HALF_EVEN:
+                odd = Truth(f"({whole.sql} % 2 = 1)", None, whole.depth) if whole.constant is None else (
+                    TRUE if whole.constant % 2 else FALSE
+                )
+                away = either(
+                    compare(twice, Comparison.GREATER, bottom), both(compare(twice, Comparison.IS, bottom), odd)
+                )
+            case Rounding.HALF_UP:
+                away = compare(twice, Comparison.GREATER_OR_EQUAL, bottom)
+            case Rounding.HALF_DOWN:
+                away = compare(twice, Comparison.GREATER, bottom)
+            case Rounding.UP:
+                away = compare(rest, Comparison.GREATER, ZERO)
+            case Rounding.DOWN:
+                return whole
+        return self.let(add(whole, counted(away)))
+
+    def round_number(self, value: Number, size: Fraction, mode: Rounding) -> Integer:
+        """How many of `size` a number rounds to, as `money.round_to`."""
+        top = multiply(value.top, literal(size.denominator))
+        bottom = multiply(value.divisor, literal(size.numerator))
+        common = 1
+        if bottom.constant is not None and value.top.constant is None:
+            from math import gcd
+
+            common = gcd(size.denominator, bottom.constant)
+        if common > 1 and bottom.constant is not None:
+            top = multiply(value.top, literal(size.denominator // common))
+            bottom = literal(bottom.constant // common)
+        return self.rounded(top, bottom, mode)
+
+
+def text_literal(value: str) -> str:
+    """A text as the engine reads it."""
+    return "'" + value.replace("'", "''") + "'"
