@@ -191,7 +191,7 @@ class Ledger:
             own = [index for index, _ in fall.targets if index in chosen]
             if not own:
                 return self.left_sum(targets, at - 1)
-            if len(own) == len(fall.targets) and not fall.cut:
+            if len(own) == len(fall.targets):
                 before = self.left_sum(targets, at - 1)
                 moved = choose(fall.any_weight, fall.size, ZERO)
                 after = add(before, moved if fall.sign > 0 else negated(moved))
