@@ -15,12 +15,12 @@ from fractions import Fraction
 from itertools import product
 from typing import Final
 
-from ..condition import scalar
+from ...records import Record
+from ..condition import Scalar, scalar
 from ..dispatch import Branch, Key, Tree, below, dispatch
 from ..evaluators.changes import stretches
 from ..evaluators.situation import Situation, declared_order
-from ..plan import BoundKind, Charge, Column, ColumnKind, OfEach, OfMeter, Plan, Row
-from ..records import Record
+from ..plan import Charge, Column, ColumnKind, OfEach, Plan, Row
 from ..schedule import Band, Schedule
 from .number import UnfitError
 
@@ -30,8 +30,10 @@ COMBINATIONS_MAX: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Statements that differ in their usage and account only. `situation` holds no usage, and of the account's attributes
-    only those that choose a row of a table."""
+    """Statements that differ in their usage and account only.
+
+    `situation` holds no usage, and of the account's attributes only those that choose a row of a table.
+    """
 
     number: int
     situation: Situation
@@ -104,7 +106,7 @@ def _choices(charge: Charge, index: int, column: Column) -> list[Part] | None:
             return [Part(ColumnKind.FIELD, column.name, value) for value in column.values]
 
 
-def _value(part: Part, situation: Situation) -> object:
+def _value(part: Part, situation: Situation) -> Scalar | None:
     match part.kind:
         case ColumnKind.FIELD:
             return part.value

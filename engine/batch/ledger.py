@@ -10,17 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ..derivation import Place
 from ..plan import Charge
 from ..statement import Labels, LineKind
-from ..derivation import Place
 from .family import Combination, Member
 from .number import (
-    FALSE,
-    TRUE,
     ZERO,
     Integer,
     Number,
-    Text,
     Truth,
     add,
     both,
@@ -148,7 +145,9 @@ class Ledger:
     def targets_of(self, names: Sequence[str] | None) -> tuple[Target, ...]:
         """The priced lines of these names, in order; of all names for None."""
         return tuple(
-            (index, item.slot.present) for index, item in enumerate(self.priced) if names is None or item.slot.id in names
+            (index, item.slot.present)
+            for index, item in enumerate(self.priced)
+            if names is None or item.slot.id in names
         )
 
     def on(self, targets: Sequence[Target]) -> tuple[tuple[str, Truth], ...]:
@@ -184,7 +183,9 @@ class Ledger:
         chosen = {index: present for index, present in targets}
         never_below = all(self._never_below(index, at) for index in chosen)
         if positive and not never_below:
-            return self.sheet.let(add(*(self._where(present, not_below_zero(self.left(index, at))) for index, present in targets)))
+            return self.sheet.let(
+                add(*(self._where(present, not_below_zero(self.left(index, at))) for index, present in targets))
+            )
         whole = all(self._is_own(index, present) for index, present in targets)
         if whole and at > 0:
             fall = self._falls[at - 1]
@@ -210,11 +211,20 @@ class Ledger:
     def _never_below(self, index: int, at: int) -> bool:
         """Whether a line cannot be below zero: nothing takes more than is left."""
         return self.priced[index].slot.amount.low >= 0 and all(
-            fall.sign < 0 or fall.size.low >= 0 for fall in self._falls[:at] if any(target == index for target, _ in fall.targets)
+            fall.sign < 0 or fall.size.low >= 0
+            for fall in self._falls[:at]
+            if any(target == index for target, _ in fall.targets)
         )
 
     def fall(
-        self, targets: Sequence[Target], size: Integer, weights: Callable[[], tuple[Integer, ...]], any_weight: Truth, *, takes: bool, cut: bool
+        self,
+        targets: Sequence[Target],
+        size: Integer,
+        weights: Callable[[], tuple[Integer, ...]],
+        any_weight: Truth,
+        *,
+        takes: bool,
+        cut: bool,
     ) -> None:
         """Let an amount (not below zero) fall on targets by weight, as `money.allocate`; nothing falls where no weight is above zero.
 
@@ -226,7 +236,10 @@ class Ledger:
     def _share_out(self, at: int) -> None:
         """Work out what each target of a fall has left after it."""
         fall = self._falls[at - 1]
-        weights = tuple(self.sheet.let(choose(present, weight, ZERO)) for (_, present), weight in zip(fall.targets, fall.weights(), strict=True))
+        weights = tuple(
+            self.sheet.let(choose(present, weight, ZERO))
+            for (_, present), weight in zip(fall.targets, fall.weights(), strict=True)
+        )
         parts = self.allocate(fall.size, weights)
         before = [self.left(index, at - 1) for index, _ in fall.targets]
         if fall.cut:

@@ -1,9 +1,9 @@
 """Exact arithmetic in SQL: integers that know their bounds, and exact numbers over them.
 
 An `Integer` is an SQL expression with the least and the greatest value that it can take. Every operation works out the
-bounds of its result and makes the engine reckon in a type that holds them, so that nothing overflows and nothing becomes
-a binary float. A `Number` is an integer over a scale that is known while the query is written and, where a quantity is
-a ratio, over a positive integer of the row. `TooLargeError` says that no type of the engine holds a result.
+bounds of its result and makes the engine reckon in a type that holds them, so that nothing overflows and nothing
+becomes a binary float. A `Number` is an integer over a scale that is known while the query is written and, where a
+quantity is a ratio, over a positive integer of the row. `TooLargeError` says that no type of the engine holds a result.
 
 Expressions name columns of a `Sheet` (see there) and carry the depth of the deepest one.
 """
@@ -16,7 +16,6 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Final, TypeAlias, assert_never
 
-from ...money import Rounding
 from ..condition import Comparison
 
 BIGINT_MAX: Final = 2**63 - 1
@@ -148,15 +147,15 @@ def multiply(left: Integer, right: Integer) -> Integer:
 
 def least(*values: Integer) -> Integer:
     """The smallest."""
-    return _extreme("least", values, min)
+    return _extreme("least", values)
 
 
 def greatest(*values: Integer) -> Integer:
     """The largest."""
-    return _extreme("greatest", values, max)
+    return _extreme("greatest", values)
 
 
-def _extreme(function: str, values: Sequence[Integer], choose: object) -> Integer:
+def _extreme(function: str, values: Sequence[Integer]) -> Integer:
     pick = min if function == "least" else max
     low, high = pick(value.low for value in values), pick(value.high for value in values)
     for value in values:
@@ -188,7 +187,7 @@ def choose(condition: Truth, then: Integer, otherwise: Integer) -> Integer:
     return Integer(f"({sql})", low, high, _depth(condition, then, otherwise))
 
 
-_SIGNS: Final = {
+SIGNS: Final = {
     Comparison.IS: "=",
     Comparison.IS_NOT: "<>",
     Comparison.LESS: "<",
@@ -220,7 +219,7 @@ def compare(left: Integer, comparison: Comparison, right: Integer) -> Truth:
     if known is not None:
         return TRUE if known else FALSE
     type_ = type_of(min(left.low, right.low), max(left.high, right.high))
-    sql = f"({_cast(left, type_)} {_SIGNS[comparison]} {_cast(right, type_)})"
+    sql = f"({_cast(left, type_)} {SIGNS[comparison]} {_cast(right, type_)})"
     return Truth(sql, None, _depth(left, right))
 
 

@@ -1,4 +1,4 @@
-"""A growing table of one row per statement: columns named in layers, constants that differ between plans as parameters.
+"""A growing table of one row per statement: columns named in layers, what differs between plans as parameters.
 
 Each `let` names an expression once, so that what uses it does not repeat it. `select` nests the layers: a layer sees the
 columns of those before it. What nothing asks for, the engine leaves out.
@@ -13,6 +13,7 @@ from math import lcm
 from typing import TypeVar
 
 from ...money import Rounding
+from ..condition import Comparison
 from .number import (
     FALSE,
     TRUE,
@@ -31,10 +32,8 @@ from .number import (
     literal,
     multiply,
     negated,
-    subtract,
     type_of,
 )
-from ..condition import Comparison
 
 E = TypeVar("E", Integer, Truth, Text)
 
@@ -167,8 +166,10 @@ class Sheet:
         twice = multiply(literal(2), rest)
         match mode:
             case Rounding.HALF_EVEN:
-                odd = Truth(f"({whole.sql} % 2 = 1)", None, whole.depth) if whole.constant is None else (
-                    TRUE if whole.constant % 2 else FALSE
+                odd = (
+                    Truth(f"({whole.sql} % 2 = 1)", None, whole.depth)
+                    if whole.constant is None
+                    else (TRUE if whole.constant % 2 else FALSE)
                 )
                 away = either(
                     compare(twice, Comparison.GREATER, bottom), both(compare(twice, Comparison.IS, bottom), odd)
