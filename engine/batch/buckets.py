@@ -1,0 +1,63 @@
+"""Buckets: the quantities that statements are priced from, each the reading of a meter over some of its events.
+
+A bucket is asked for while a plan is read and filled by one scan over usage, together with all others. What a scan found
+comes back as a `Metered`: exact numbers with the bounds that were measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias
+
+from ..plan import Meter
+from .family import Part
+from .number import NOTHING, Number, Truth, TRUE, either, fraction, product_of, sum_of
+from .sheet import Sheet
+
+Cases: TypeAlias = tuple[tuple[Part, ...], ...]
+"""Alternatives of conditions on an event that all hold; one empty alternative is every event."""
+
+EVERYTHING: Cases = ((),)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What a meter reads over the events of one of these cases, in the covered days of a statement."""
+
+    meter: str
+    cases: Cases = EVERYTHING
+    window: str | None = None
+    """Only what lies in this window, for the share of a line that an offer is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a scan found for a bucket: the aggregate in the field's own unit, what was metered elsewhere in the meter's
+    unit, and whether there was anything."""
+
+    samples: Number
+    given: Number
+    used: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """All buckets of a run as columns of one table."""
+
+    filled: Mapping[Bucket, Filled]
+
+    def raw(self, meter: Meter, bucket: Bucket) -> tuple[Number, Truth]:
+        """The quantity in the meter's unit before it is rounded, and whether there was usage."""
+        found = self.filled[bucket]
+        return sum_of(product_of(found.samples, fraction(meter.factor)), found.given), found.used
+
+    def quantity(self, sheet: Sheet, meter: Meter, bucket: Bucket) -> tuple[Number, Truth]:
+        """The quantity that the meter reads, and whether there was usage."""
+        value, used = self.raw(meter, bucket)
+        if meter.rounding is not None:
+            size = meter.rounding.size
+            steps = sheet.round_number(value, size, meter.rounding.mode)
+            value = product_of(Number(steps), fraction(size))
+        return sheet.let_number(value), used

@@ -1,0 +1,365 @@
+"""Charges of meters, attributes and amounts in pricing SQL: quantities through included units and ladders to lines.
+
+The meaning is `evaluators.charges`; a family is priced in lockstep, member by member the same charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ...money import Rounding
+from ..condition import Comparison
+from ..evaluators.proration import bound_step, covered_share, granted
+from ..plan import Bound, Charge, OfAmount, OfAttribute, OfEach, OfMeter, Pooling, Program
+from ..schedule import Schedule
+from ..statement import LineKind
+from .buckets import EVERYTHING, Bucket, Metered
+from .facts import StatementFacts
+from .family import Combination, Member, combinations
+from .ladders import Climb, Cost, cost
+from .ledger import Info, Ledger, Portion, PricedSlot, Slot
+from .number import (
+    FALSE,
+    NOTHING,
+    TRUE,
+    ZERO,
+    Integer,
+    Number,
+    Truth,
+    UnfitError,
+    add,
+    both,
+    choose,
+    compare,
+    compare_numbers,
+    either,
+    fraction,
+    larger,
+    less,
+    negation,
+    number_not_below_zero,
+    number_where,
+    product_of,
+    ratio_of,
+    smaller,
+    subtract,
+    sum_of,
+)
+from .sheet import Sheet
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What is left of an included quantity while the charges of a statement use it up."""
+
+    meter: str
+    left: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The quantity of one line: the row that prices it in each member, as metered, and whether there was usage."""
+
+    combination: Combination
+    rows: tuple[int, ...]
+    metered: Number
+    present: Truth
+
+
+@dataclass(slots=True)
+class Pricing:
+    """Everything that pricing a family's charges needs."""
+
+    program: Program
+    sheet: Sheet
+    members: tuple[Member, ...]
+    ledger: Ledger
+    facts: StatementFacts
+    metered: Metered
+    held: list[Allowance] = field(default_factory=list)
+
+    @property
+    def size(self) -> Fraction:
+        """One money unit, in money."""
+        return self.program.money.size
+
+
+def begin_allowances(pricing: Pricing) -> None:
+    """What each `include` frees at most."""
+    for index, include in enumerate(pricing.members[0].plan.includes):
+        if include.every is not None:
+            raise UnfitError("included units that renew every so many months")
+        values = [granted(member.plan.includes[index], member.situation) for member in pricing.members]
+        pricing.held.append(Allowance(include.meter, pricing.sheet.numbers(values)))
+
+
+def price_charge(pricing: Pricing, index: int) -> None:
+    """Put the lines of one charge that is no `each` charge on the ledger, its own floor and cap included."""
+    charges = [member.plan.charges[index] for member in pricing.members]
+    charge, sheet, ledger = charges[0], pricing.sheet, pricing.ledger
+    stands, missing = pricing.facts.condition([item.when for item in charges])
+    ledger.refuse_where("an attribute that is not known", missing)
+    groups = _groups(pricing, charges, stands)
+    sizes = [_less_included(pricing, charge, group) for group in groups]
+    costs = _on_ladders(pricing, charges, groups, sizes)
+    lines: list[PricedSlot] = []
+    for group, found in zip(groups, costs, strict=True):
+        ledger.refuse_where("usage that the price list refuses", both(group.present, found.refused))
+        lines.append(_line(pricing, charges, group, found))
+    for line in lines:
+        ledger.put_priced(line)
+    if charge.columns and not charge.bounds_per_row:
+        for gap in _sum_bounds(pricing, charges, lines, stands):
+            ledger.put_priced(PricedSlot(gap, tuple(charges)))
+
+
+def _groups(pricing: Pricing, charges: Sequence[Charge], stands: Truth) -> list[Group]:
+    charge = charges[0]
+    choices = [combinations(item, member.situation) for item, member in zip(charges, pricing.members, strict=True)]
+    if any(choice is None for choice in choices):
+        raise UnfitError("a table whose columns may hold any value")
+    rows = list(zip(*(choice or () for choice in choices), strict=True))
+    groups: list[Group] = []
+    for own in rows:
+        first = own[0]
+        metered, used = _quantity(pricing, charge, first, stands)
+        present = both(stands, used if charge.columns and isinstance(charge.source, OfMeter) else TRUE)
+        if first.row == -1:
+            pricing.ledger.refuse_where("usage that no row prices", both(stands, used))
+            continue
+        groups.append(Group(first, tuple(item.row for item in own), metered, present))
+    return groups
+
+
+def bucket_of(charge: Charge, combination: Combination) -> Bucket:
+    """The bucket of a metered line."""
+    assert isinstance(charge.source, OfMeter)
+    cases = combination.cases if charge.columns else EVERYTHING
+    return Bucket(charge.source.meter, cases)
+
+
+def _quantity(pricing: Pricing, charge: Charge, combination: Combination, stands: Truth) -> tuple[Number, Truth]:
+    match charge.source:
+        case OfMeter(meter):
+            return pricing.metered.quantity(pricing.sheet, pricing.program.meters[meter], bucket_of(charge, combination))
+        case OfAttribute(attribute, factor):
+            value, missing = pricing.facts.attribute_number(attribute, factor)
+            pricing.ledger.refuse_where("an attribute that is not known", both(stands, missing))
+            return value, TRUE
+        case OfAmount(lines):
+            amounts = [pricing.ledger.amounts.get(line, ZERO) for line in dict.fromkeys(lines)]
+            counts = [lines.count(line) for line in dict.fromkeys(lines)]
+            whole = sum_of(
+                *(
+                    product_of(Number(amount), fraction(pricing.size * count))
+                    for amount, count in zip(amounts, counts, strict=True)
+                )
+            )
+            return pricing.sheet.let_number(whole), TRUE
+        case OfEach():
+            raise AssertionError("events are rated one by one elsewhere")
+
+
+def _less_included(pricing: Pricing, charge: Charge, group: Group) -> Number:
+    """The quantity that goes onto the ladder: none below zero, and less what is included."""
+    sheet = pricing.sheet
+    quantity = number_where(group.present, number_not_below_zero(group.metered), NOTHING)
+    if not isinstance(charge.source, OfMeter):
+        return sheet.let_number(quantity)
+    for allowance in pricing.held:
+        if allowance.meter == charge.source.meter:
+            taken = sheet.let_number(smaller(allowance.left, quantity))
+            allowance.left = sheet.let_number(number_not_below_zero(less(allowance.left, taken)))
+            quantity = number_not_below_zero(less(quantity, taken))
+    return sheet.let_number(quantity)
+
+
+# Ladders
+
+
+def _on_ladders(
+    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+) -> list[Cost]:
+    charge = charges[0]
+    if charge.counted is not None:
+        raise UnfitError("a ladder that is counted over a year")
+    if charge.prorated:
+        raise UnfitError("a charge that is prorated by day")
+    match charge.pooling:
+        case None:
+            return [
+                _cost(pricing, charges, group.rows, Climb(size))
+                for group, size in zip(groups, sizes, strict=True)
+            ]
+        case Pooling.SHARE:
+            return _by_share(pricing, charges, groups, sizes)
+        case Pooling.ROW_ORDER:
+            return _in_row_order(pricing, charges, groups, sizes)
+        case Pooling.TIME_ORDER:
+            raise UnfitError("a ladder that is pooled in time order")
+
+
+def _cost(pricing: Pricing, charges: Sequence[Charge], rows: Sequence[int], climb: Climb) -> Cost:
+    schedules = [charge.rows[row].schedule for charge, row in zip(charges, rows, strict=True)]
+    return cost(pricing.sheet, schedules, climb, _factors(pricing, schedules))
+
+
+def _factors(pricing: Pricing, schedules: Sequence[Schedule]) -> list[Number]:
+    """What the widths of bands are multiplied by."""
+    found: list[Number] = []
+    for band in schedules[0].bands:
+        value: Number = fraction(1)
+        if band.prorated:
+            value = pricing.sheet.numbers([covered_share(member.situation) for member in pricing.members])
+        depends = band.width_per
+        if depends is not None:
+            if depends.meter is not None:
+                meter = pricing.program.meters[depends.meter]
+                read, _ = pricing.metered.quantity(pricing.sheet, meter, Bucket(meter.name))
+                own = number_not_below_zero(read)
+            elif depends.attribute is not None:
+                own, missing = pricing.facts.attribute_number(depends.attribute, Fraction(1))
+                pricing.ledger.refuse_where("an attribute that is not known", missing)
+                pricing.ledger.refuse_where(
+                    "a width below zero", compare_numbers(own, Comparison.LESS, NOTHING)
+                )
+                own = number_not_below_zero(own)
+            else:
+                days = [Fraction(member.situation.covered_days.day_count) for member in pricing.members]
+                own = pricing.sheet.numbers(days)
+            value = product_of(value, product_of(own, fraction(1 / depends.per)))
+        found.append(pricing.sheet.let_number(value))
+    return found
+
+
+def _in_row_order(
+    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+) -> list[Cost]:
+    """Each combination goes on where the one before it ended; without usage the first enters the ladder."""
+    sheet = pricing.sheet
+    whole = sheet.let_number(sum_of(*sizes))
+    idle = sheet.let(compare_numbers(whole, Comparison.IS, NOTHING))
+    position: Number = NOTHING
+    resumed: Truth = FALSE
+    earlier: Truth = FALSE
+    found: list[Cost] = []
+    for group, size in zip(groups, sizes, strict=True):
+        some = sheet.let(compare_numbers(size, Comparison.GREATER, NOTHING))
+        end = sheet.let_number(sum_of(position, size))
+        own = _cost(pricing, charges, group.rows, Climb(end, position, resumed, whole))
+        first = both(idle, group.present, negation(earlier))
+        takes_turn = sheet.let(either(some, first))
+        found.append(_cost_where(sheet, takes_turn, own))
+        position = end
+        resumed = sheet.let(either(resumed, some))
+        earlier = sheet.let(either(earlier, group.present))
+    return found
+
+
+def _by_share(
+    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+) -> list[Cost]:
+    """Each combination's share of what the whole costs at its row's prices; without usage the first pays it."""
+    sheet = pricing.sheet
+    whole = sheet.let_number(sum_of(*sizes))
+    idle = sheet.let(compare_numbers(whole, Comparison.IS, NOTHING))
+    divisor = sheet.let_number(number_where(idle, fraction(1), whole))
+    earlier: Truth = FALSE
+    found: list[Cost] = []
+    for group, size in zip(groups, sizes, strict=True):
+        own = _cost(pricing, charges, group.rows, Climb(whole))
+        first = both(idle, group.present, negation(earlier))
+        some = compare_numbers(size, Comparison.GREATER, NOTHING)
+        share = number_where(first, fraction(1), ratio_of(size, divisor))
+        share = sheet.let_number(share)
+        amount = product_of(sheet.let_number(own.amount), share)
+        portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions)
+        part = Cost(amount, own.refused, portions)
+        found.append(_cost_where(sheet, sheet.let(either(some, first)), part))
+        earlier = sheet.let(either(earlier, group.present))
+    return found
+
+
+def _cost_where(sheet: Sheet, condition: Truth, own: Cost) -> Cost:
+    portions = tuple(
+        Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions
+    )
+    return Cost(number_where(condition, own.amount, NOTHING), both(condition, own.refused), portions)
+
+
+# Lines
+
+
+def bounded(pricing: Pricing, amount: Number, minimums: Sequence[Bound | None], caps: Sequence[Bound | None]) -> Number:
+    """The amount with a floor and a ceiling of its own, before rounding; all members have them or none."""
+    if minimums[0] is not None:
+        amount = larger(amount, limit(pricing, minimums))
+    if caps[0] is not None:
+        amount = smaller(amount, limit(pricing, caps))
+    return amount
+
+
+def limit(pricing: Pricing, bounds: Sequence[Bound | None]) -> Number:
+    """A floor or ceiling as it stands for the covered days of each member."""
+    values = [
+        Fraction(0) if bound is None else bound_step(bound, member.situation).value
+        for bound, member in zip(bounds, pricing.members, strict=True)
+    ]
+    return pricing.sheet.numbers(values)
+
+
+def rounded_line(pricing: Pricing, amount: Number) -> Integer:
+    """An amount in whole money units, rounded once."""
+    return pricing.sheet.round_number(pricing.sheet.let_number(amount), pricing.size, pricing.program.line_rounding)
+
+
+def _line(pricing: Pricing, charges: Sequence[Charge], group: Group, found: Cost) -> PricedSlot:
+    rows = [charge.rows[row] for charge, row in zip(charges, group.rows, strict=True)]
+    charge = charges[0]
+    amount = bounded(pricing, found.amount, [row.minimum for row in rows], [row.cap for row in rows])
+    if not charge.columns or charge.bounds_per_row:
+        amount = bounded(pricing, amount, [item.minimum for item in charges], [item.cap for item in charges])
+    infos = tuple(
+        Info(
+            item.name,
+            LineKind.CHARGE,
+            item.labels,
+            row.place if item.columns else item.place,
+            item.unit,
+            item.because,
+            tuple((column.name, text) for column, text in zip(item.columns, group.combination.key, strict=False)),
+        )
+        for item, row in zip(charges, rows, strict=True)
+    )
+    units = choose(group.present, rounded_line(pricing, amount), ZERO)
+    slot = Slot(infos, group.present, pricing.sheet.let(units), group.metered)
+    return PricedSlot(slot, tuple(charges), group.combination, found.portions)
+
+
+def _sum_bounds(
+    pricing: Pricing, charges: Sequence[Charge], lines: Sequence[PricedSlot], stands: Truth
+) -> list[Slot]:
+    """What a floor or cap on the sum of several rows adds or takes: a line of its own."""
+    charge, sheet = charges[0], pricing.sheet
+    found: list[Slot] = []
+    sides = ((LineKind.MINIMUM, [item.minimum for item in charges]), (LineKind.CAP, [item.cap for item in charges]))
+    for kind, bounds in sides:
+        if bounds[0] is None:
+            continue
+        current = sheet.let(add(*(item.slot.amount for item in lines), *(slot.amount for slot in found)))
+        most = rounded_line(pricing, limit(pricing, bounds))
+        sign = Comparison.LESS if kind is LineKind.MINIMUM else Comparison.GREATER
+        present = sheet.let(both(stands, compare(current, sign, most)))
+        infos = tuple(
+            Info(item.name, kind, item.labels, bound.place, because=bound.because)
+            for item, bound in zip(charges, bounds, strict=True)
+            if bound is not None
+        )
+        gap = sheet.let(choose(present, subtract(most, current), ZERO))
+        found.append(Slot(infos, present, gap, None, ((charge.name, TRUE),)))
+    return found
+
+
+__all__ = ["Pricing", "Rounding", "begin_allowances", "price_charge"]

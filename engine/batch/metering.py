@@ -1,0 +1,153 @@
+"""One scan over usage that fills every bucket: the grouped query, and what its columns mean.
+
+Simple meters (counts, sums and the like) are aggregates with a FILTER, all in one pass. Meters that need order in time or
+an inner level are queries of their own over the rows of their event, joined to the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from ..period import Period
+from ..plan import Aggregation, ColumnKind, Meter, Program
+from .buckets import Bucket, Cases, Filled
+from .columns import EventColumns, quoted
+from .conditions import event_condition_sql
+from .family import Part
+from .number import UnfitError
+from .sheet import text_literal
+from .windows import window_sql
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The relation of usage as metering sees it: the columns of each event, and what a scan has to reach.
+
+    `quantity_scale` is the scale of metered quantities, None where the files hold none.
+    """
+
+    events: Mapping[str, EventColumns]
+    reach: Period
+    zone: ZoneInfo
+    quantity_scale: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A bucket's columns of the grouped query: names and expressions. `under` divides; NULL everywhere means no row."""
+
+    bucket: Bucket
+    top: str
+    top_sql: str
+    scale: int
+    under: str | None = None
+    under_sql: str | None = None
+    given: str | None = None
+    given_sql: str | None = None
+    counts: bool = False
+    """Whether the top is a count, so that zero means that there was no usage."""
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Names and expressions."""
+        pairs = [(self.top, self.top_sql), (self.under, self.under_sql), (self.given, self.given_sql)]
+        return [(name, sql) for name, sql in pairs if name is not None and sql is not None]
+
+
+def case_sql(program: Program, cases: Cases, usage: Usage, columns: EventColumns) -> str:
+    """Whether a row belongs to one of the cases."""
+    alternatives = []
+    for case in cases:
+        parts = [_part_sql(program, part, usage, columns) for part in case]
+        alternatives.append("(" + " AND ".join(parts) + ")" if parts else "true")
+    merged = _one_column(cases)
+    if merged is not None:
+        name, values = merged
+        return f"{columns.fields[name].sql} IN ({', '.join(text_literal(value) for value in values)})"
+    return alternatives[0] if len(alternatives) == 1 else "(" + " OR ".join(alternatives) + ")"
+
+
+def _one_column(cases: Cases) -> tuple[str, list[str]] | None:
+    """The column and its values, where cases are values of one text column."""
+    names = {part.name for case in cases for part in case}
+    if len(cases) < 2 or len(names) != 1 or any(len(case) != 1 for case in cases):
+        return None
+    parts = [case[0] for case in cases]
+    values = [part.value for part in parts if isinstance(part.value, str)]
+    return (parts[0].name, values) if len(values) == len(parts) else None
+
+
+def _part_sql(program: Program, part: Part, usage: Usage, columns: EventColumns) -> str:
+    match part.kind:
+        case ColumnKind.FIELD:
+            column = columns.fields[part.name].sql
+            if isinstance(part.value, bool):
+                return f"coalesce({column} = {str(part.value).lower()}, false)"
+            return f"coalesce({column} = {text_literal(str(part.value))}, false)" if not columns.fields[
+                part.name
+            ].required else f"{column} = {text_literal(str(part.value))}"
+        case ColumnKind.TIME:
+            if part.name:
+                return window_sql(program.windows[part.name], "time", usage.reach, usage.zone)
+            others = [window_sql(program.windows[name], "time", usage.reach, usage.zone) for name in part.others]
+            return "NOT (" + " OR ".join(others) + ")" if others else "true"
+        case ColumnKind.ATTRIBUTE:
+            return "true"
+
+
+def filter_sql(program: Program, meter: Meter, bucket: Bucket, usage: Usage) -> str:
+    """Whether a row is an event that a bucket's meter counts."""
+    columns = usage.events[meter.event]
+    parts = [f"event = {text_literal(meter.event)}"] if len(usage.events) > 1 or usage.quantity_scale is not None else []
+    if meter.where is not None:
+        parts.append(event_condition_sql(meter.where, columns.fields))
+    case = case_sql(program, bucket.cases, usage, columns)
+    if case != "true":
+        parts.append(case)
+    if bucket.window is not None:
+        parts.append(window_sql(program.windows[bucket.window], "time", usage.reach, usage.zone))
+    return " AND ".join(parts) or "true"
+
+
+def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
+    """The sum of what was metered elsewhere for a bucket."""
+    if usage.quantity_scale is None:
+        return None
+    meter = program.meters[bucket.meter]
+    columns = usage.events[meter.event]
+    for case in bucket.cases:
+        if any(part.kind is ColumnKind.TIME for part in case):
+            raise UnfitError("metered quantities and a table of times")
+    case = case_sql(program, bucket.cases, usage, columns)
+    return f"sum(quantity) FILTER (WHERE meter = {text_literal(bucket.meter)} AND {case})"
+
+
+def is_simple(meter: Meter) -> bool:
+    """Whether a meter is one aggregate over the events of a period."""
+    return (
+        meter.level is None
+        and meter.interval is None
+        and meter.aggregation not in (Aggregation.LATEST, Aggregation.PERCENTILE)
+    )
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The buckets that plans ask for, each once, in the order of asking. A mapping that answers with anything."""
+
+    buckets: dict[Bucket, None] = field(default_factory=dict)
+
+    def ask(self, bucket: Bucket, answer: Filled) -> Filled:
+        """Note a bucket."""
+        self.buckets[bucket] = None
+        return answer
+
+
+def names_of(buckets: Sequence[Bucket]) -> dict[Bucket, str]:
+    """A short name for each bucket's columns."""
+    return {bucket: f"b{index}" for index, bucket in enumerate(buckets)}
+
+
+__all__ = ["Aggregate", "Usage", "Wanted", "filter_sql", "given_sql", "is_simple", "names_of", "quoted"]

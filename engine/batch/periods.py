@@ -1,0 +1,84 @@
+"""Which statements subscriptions have in a range of days, worked out once for all that are alike.
+
+A billing period, the version of the plan, covered days and everything that follows from them depend on the plan, the
+first and last day, and the attributes that choose a row of a table; not on usage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from ...diagnostics import Diagnostic
+from ..evaluators.rate import billing_periods_of, situation_of
+from ..evaluators.situation import Refused, Situation
+from ..period import DateRange
+from ..plan import ColumnKind, Plan, Program
+from ..usage import AccountUsage, Subscription, Value
+from .family import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Subscriptions that have the same billing periods: `attributes` are those that choose rows of tables."""
+
+    plan: str
+    start: date
+    end: date | None
+    attributes: tuple[tuple[str, Value | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """The statements of subscriptions that are alike, in order; `unfit` says why the scalar evaluator has them instead."""
+
+    members: tuple[Member, ...]
+    unfit: str | None = None
+
+
+def choosing_attributes(program: Program) -> tuple[str, ...]:
+    """The attributes that are a key column of some charge's table."""
+    found = {
+        column.name: None
+        for versions in program.plans.values()
+        for plan in versions
+        for charge in plan.charges
+        for column in charge.columns
+        if column.kind is ColumnKind.ATTRIBUTE
+    }
+    return tuple(found)
+
+
+def members_of(program: Program, kinds: Iterable[Alike], within: DateRange) -> Mapping[Alike, Rated]:
+    """The statements of each kind of subscription; members are numbered in this order."""
+    found: dict[Alike, Rated] = {}
+    count = 0
+    for kind in kinds:
+        situations = _situations(program, kind, within)
+        if isinstance(situations, str):
+            found[kind] = Rated((), situations)
+            continue
+        members = tuple(Member(count + index, situation) for index, situation in enumerate(situations))
+        count += len(members)
+        found[kind] = Rated(members)
+    return found
+
+
+def _situations(program: Program, kind: Alike, within: DateRange) -> list[Situation] | str:
+    attributes = {name: value for name, value in kind.attributes if value is not None}
+    subscription = Subscription("", kind.plan, kind.start, kind.end, attributes)
+    found: list[Situation] = []
+    for period in billing_periods_of(program, subscription, within):
+        if isinstance(period, Diagnostic):
+            return "accounts whose plan has no version in force"
+        try:
+            found.append(situation_of(program, subscription, AccountUsage(), period))
+        except Refused:
+            return "accounts whose plan has no version in force"
+    return found
+
+
+def plans_of(members: Iterable[Member]) -> list[Plan]:
+    """The versions of plans that members have, each once."""
+    return list({id(member.plan): member.plan for member in members}.values())

@@ -1,0 +1,205 @@
+"""One family's statements as a query: the order of application of `evaluators.rate`, as text.
+
+The query reads a table with one row per statement (its buckets, attributes and parameters) and gives a row per line and a
+row of totals per statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..plan import BoundKind, OfEach, PolicyKind, Program
+from ..statement import LineKind
+from .buckets import Metered
+from .charges import Pricing, begin_allowances, price_charge
+from .facts import AttributeColumn, StatementFacts
+from .family import Member
+from .ledger import Info, Ledger, Slot
+from .number import Integer, Number, Truth, UnfitError, either
+from .sheet import Parameter, Sheet, text_literal
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyQuery:
+    """The query of a family. `lines` is a SELECT of (sid, ord, info, amount, quantity, exact, applied_to), `totals` one of
+    (sid, total, due), `scalar` one of (sid, reason) for the statements that are left to the scalar evaluator.
+
+    All read `{source}`: the table of the family's statements, whose columns hold buckets, attributes and `parameters`.
+    `infos` are the lines' constant parts: `info` counts through them.
+    """
+
+    parameters: tuple[Parameter, ...]
+    lines: str
+    totals: str
+    scalar: str | None
+    infos: tuple[Info, ...]
+
+
+def price_family(
+    program: Program,
+    members: Sequence[Member],
+    metered: Metered,
+    attributes: Mapping[str, AttributeColumn],
+    source: str,
+) -> FamilyQuery:
+    """The query that prices the statements of a family. Raises `UnfitError` or `TooLargeError` where there is none."""
+    members = tuple(members)
+    sheet = Sheet(len(members))
+    ledger = Ledger(sheet, members)
+    pricing = _pricing(program, members, metered, attributes, ledger)
+    begin_allowances(pricing)
+    for index, charge in enumerate(members[0].plan.charges):
+        if isinstance(charge.source, OfEach):
+            raise UnfitError("a charge that rates every event on its own")
+        price_charge(pricing, index)
+    _close(pricing)
+    return _written(pricing, source)
+
+
+def _pricing(
+    program: Program,
+    members: tuple[Member, ...],
+    metered: Metered,
+    attributes: Mapping[str, AttributeColumn],
+    ledger: Ledger,
+) -> Pricing:
+    sheet = ledger.sheet
+
+    def usage(name: str) -> Number:
+        from .buckets import Bucket
+
+        return metered.quantity(sheet, program.meters[name], Bucket(name))[0]
+
+    facts = StatementFacts(sheet, members, attributes, usage, ledger.amounts, program.money)
+    return Pricing(program, sheet, members, ledger, facts, metered)
+
+
+def _close(pricing: Pricing) -> None:
+    from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
+    from .fees import price_fees
+    from .policies import apply_policies
+
+    price_fees(pricing)
+    for kind in PolicyKind:
+        apply_policies(kind, pricing)
+    for bound in (BoundKind.MINIMUM, BoundKind.CAP):
+        apply_bounds(bound, pricing)
+    apply_taxes(pricing)
+    apply_total_rounding(pricing)
+    apply_cards(pricing)
+
+
+# Writing
+
+
+def _written(pricing: Pricing, source: str) -> FamilyQuery:
+    ledger, sheet = pricing.ledger, pricing.sheet
+    slots = [slot for slot in ledger.slots if slot.present.known is not False]
+    infos: list[Info] = []
+    rows: list[str] = []
+    for order, slot in enumerate(slots):
+        info = _info(sheet, slot, infos)
+        quantity, exact = _quantity_sql(sheet, slot.quantity)
+        condition = slot.present.sql
+        row = (
+            f"{{ord: {order}, info: {info}, amount: ({slot.amount.sql})::HUGEINT, quantity: {quantity}, exact: {exact}, "
+            f"applied_to: {_applied_to(slot)}}}"
+        )
+        rows.append(row if slot.present.known else f"CASE WHEN {condition} THEN {row} END")
+    total, due = total_and_due(ledger)
+    unfit = either(*(condition for _, condition in ledger.scalar))
+    kept = "" if unfit.known is False else f" WHERE NOT {unfit.sql}"
+    inner = sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line", f"{unfit.sql} AS unfit"]) if rows else ""
+    lines = (
+        f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL{'' if not kept else ' AND NOT unfit'}"
+        if rows
+        else "SELECT NULL::INTEGER AS sid, NULL::INTEGER AS ord, NULL::INTEGER AS info, NULL::HUGEINT AS amount, "
+        "NULL::DECIMAL(38,6) AS quantity, NULL::VARCHAR AS exact, NULL::VARCHAR AS applied_to WHERE false"
+    )
+    totals = sheet.select(
+        source, ["sid", f"({total.sql})::HUGEINT AS total", f"({due.sql})::HUGEINT AS due", f"{unfit.sql} AS unfit"]
+    )
+    scalar = None
+    if unfit.known is not False:
+        words = " ".join(f"WHEN {condition.sql} THEN {text_literal(reason)}" for reason, condition in ledger.scalar)
+        scalar = (
+            f"SELECT sid, reason FROM ({sheet.select(source, ['sid', f'CASE {words} END AS reason'])}) "
+            "WHERE reason IS NOT NULL"
+        )
+    return FamilyQuery(tuple(sheet.parameters), lines, f"SELECT sid, total, due FROM ({totals}) WHERE NOT unfit", scalar, tuple(infos))
+
+
+def total_and_due(ledger: Ledger) -> tuple[Integer, Integer]:
+    """The sum of all lines that are added, and what is left of it when cards have paid."""
+    from .number import add
+
+    sheet = ledger.sheet
+    total = sheet.let(add(*(slot.amount for slot in ledger.added())))
+    prepaid = [slot.amount for slot in ledger.slots if slot.kind is LineKind.PREPAID]
+    return total, sheet.let(add(total, *prepaid))
+
+
+def _info(sheet: Sheet, slot: Slot, infos: list[Info]) -> str:
+    """The place of a line's constant part in the list, which may differ from member to member."""
+    known = {info: index for index, info in enumerate(infos)}
+    places = []
+    for info in slot.infos:
+        place = known.get(info)
+        if place is None:
+            place = known[info] = len(infos)
+            infos.append(info)
+        places.append(place)
+    return f"({sheet.integers(places).sql})::INTEGER"
+
+
+def _applied_to(slot: Slot) -> str:
+    """The names of the lines that a line is about, as JSON, in the order of the statement; NULL for none."""
+    names = [(name, condition) for name, condition in slot.on if condition.known is not False]
+    if not names:
+        return "NULL::VARCHAR"
+    if all(condition.known for _, condition in names):
+        return text_literal("[" + ", ".join(_quoted(name) for name, _ in names) + "]")
+    parts = ", ".join(
+        text_literal(_quoted(name)) if condition.known else f"CASE WHEN {condition.sql} THEN {text_literal(_quoted(name))} END"
+        for name, condition in names
+    )
+    return f"nullif('[' || concat_ws(', ', {parts}) || ']', '[]')"
+
+
+def _quoted(name: str) -> str:
+    import json
+
+    return json.dumps(name, ensure_ascii=False)
+
+
+QUANTITY_DIGITS = 12
+"""Decimals behind the point that the column of quantities has; a quantity that needs more has its exact text too."""
+
+
+def _quantity_sql(sheet: Sheet, quantity: Number | None) -> tuple[str, str]:
+    """A line's quantity as a decimal, and as an exact text where the decimal is not exact."""
+    type_ = f"DECIMAL(38,{QUANTITY_DIGITS})"
+    if quantity is None:
+        return f"NULL::{type_}", "NULL::VARCHAR"
+    exact = 10**QUANTITY_DIGITS
+    if quantity.under is None and exact % quantity.scale == 0:
+        top = quantity.top
+        digits = _digits(quantity.scale)
+        if digits is not None:
+            return f"(({top.sql})::DECIMAL(38,0) * {_unit(digits)})::{type_}", "NULL::VARCHAR"
+    raise UnfitError("a quantity that no decimal of twelve digits holds")
+
+
+def _digits(scale: int) -> int | None:
+    """How many decimals a power of ten stands for."""
+    digits = len(str(scale)) - 1
+    return digits if scale == 10**digits else None
+
+
+def _unit(digits: int) -> str:
+    return f"{'1' if not digits else '0.' + '0' * (digits - 1) + '1'}::DECIMAL({digits + 1},{digits})"
+
+
+__all__ = ["FamilyQuery", "Fraction", "price_family"]
