@@ -27,7 +27,7 @@ _ABSENT: Final = (None, "")
 _ATTRIBUTE_CODES: Final = {"RB3002": "RB3107", "RB3003": "RB3105", "RB3005": "RB3104", "RB3016": "RB3105"}
 
 T = TypeVar("T")
-_Refuse: TypeAlias = Callable[[str, object, Refusal], None]
+Refuse: TypeAlias = Callable[[str, object, Refusal], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Reading:
                     self._found.append((subscription, file, number))
             self._rejects.extend(reject(file, number, *mistake) for mistake in mistakes)
 
-    def _subscription(self, row: RawRow, refuse: _Refuse) -> Subscription | None:
+    def _subscription(self, row: RawRow, refuse: Refuse) -> Subscription | None:
         account = _required(row, "account", text, refuse)
         if account is not None:
             self._named.add(account)
@@ -125,50 +125,10 @@ class _Reading:
         for name, raw, refusal in mistakes:
             code = _ATTRIBUTE_CODES.get(refusal.code, refusal.code)
             refuse(name, raw, Refusal(code, refusal.reason, refusal.way_out))
-        cards = self._cards(row.get("cards"), refuse)
+        cards = read_cards(row.get("cards"), self._schema, refuse)
         if account is None or plan is None or start is None:
             return None
         return Subscription(account, plan, start, end, attributes, cards)
-
-    def _cards(self, raw: object, refuse: _Refuse) -> tuple[CardHolding, ...]:
-        if isinstance(raw, str) and raw.strip():
-            parsed = json_value(raw.strip())
-            if isinstance(parsed, Refusal):
-                refuse("cards", raw, Refusal("RB3109", parsed.reason, 'write [{"card": …, "bought": …, "left": …}]'))
-                return ()
-            raw = parsed[0]
-        if raw in _ABSENT or (isinstance(raw, str) and not raw.strip()):
-            return ()
-        if not isinstance(raw, list):
-            refuse("cards", raw, Refusal("RB3109", "it is not a list of cards", "write a list of {card, bought, left}"))
-            return ()
-        holdings = (self._card(each, f"cards[{index}]", refuse) for index, each in enumerate(raw))
-        return tuple(holding for holding in holdings if holding is not None)
-
-    def _card(self, raw: object, place: str, refuse: _Refuse) -> CardHolding | None:
-        if not isinstance(raw, dict) or not raw.keys() <= _CARD_KEYS:
-            refuse(place, raw, Refusal("RB3109", "it is not {card, bought, left}", "write these keys and no others"))
-            return None
-        card, bought, left = text(raw.get("card", "")), calendar_date(raw.get("bought")), raw.get("left")
-        if isinstance(card, Refusal) or card not in self._schema.cards:
-            way_out = did_you_mean(str(raw.get("card", "")), self._schema.cards) or "name a card of the ruleset"
-            refuse(f"{place}.card", raw.get("card"), Refusal("RB3106", "the ruleset has no such card", way_out))
-        if isinstance(bought, Refusal):
-            way_out = "write the day on which the card was bought, such as 2026-03-01"
-            refuse(f"{place}.bought", raw.get("bought"), Refusal("RB3109", bought.reason, way_out))
-        amount = None if left in _ABSENT else money(left)
-        if isinstance(amount, Refusal):
-            refuse(f"{place}.left", left, Refusal("RB3109", amount.reason, amount.way_out))
-        elif amount is not None and amount < 0:
-            way_out = "write what is left on it, zero or more; leave it out for the card's whole worth"
-            refuse(f"{place}.left", left, Refusal("RB3109", "a card cannot hold less than nothing", way_out))
-        elif amount is not None and isinstance(card, str) and amount > self._schema.worths.get(card, amount):
-            way_out = "write what is left on it, or leave it out for the card's whole worth"
-            worth = self._schema.worths[card]
-            refuse(f"{place}.left", left, Refusal("RB3109", f"the card is worth {worth} when it is new", way_out))
-        if isinstance(card, Refusal) or isinstance(bought, Refusal) or isinstance(amount, Refusal):
-            return None
-        return CardHolding(card, bought, None if amount is None else Fraction(amount))
 
     def _ignore(self, file: InputFile, columns: Iterable[str]) -> None:
         for column in columns:
@@ -191,7 +151,50 @@ class _Reading:
         return AccountsIntake(tuple(kept), tuple(self._rejects), tuple(self.findings), self._read, named)
 
 
-def _required(row: RawRow, column: str, convert: Callable[[object], T | Refusal], refuse: _Refuse) -> T | None:
+def read_cards(raw: object, schema: FactSchema, refuse: Refuse) -> tuple[CardHolding, ...]:
+    """The cards of a cell: a list, or JSON of one. `refuse` hears of every mistake in it."""
+    if isinstance(raw, str) and raw.strip():
+        parsed = json_value(raw.strip())
+        if isinstance(parsed, Refusal):
+            refuse("cards", raw, Refusal("RB3109", parsed.reason, 'write [{"card": …, "bought": …, "left": …}]'))
+            return ()
+        raw = parsed[0]
+    if raw in _ABSENT or (isinstance(raw, str) and not raw.strip()):
+        return ()
+    if not isinstance(raw, list):
+        refuse("cards", raw, Refusal("RB3109", "it is not a list of cards", "write a list of {card, bought, left}"))
+        return ()
+    holdings = (_card(each, f"cards[{index}]", schema, refuse) for index, each in enumerate(raw))
+    return tuple(holding for holding in holdings if holding is not None)
+
+
+def _card(raw: object, place: str, schema: FactSchema, refuse: Refuse) -> CardHolding | None:
+    if not isinstance(raw, dict) or not raw.keys() <= _CARD_KEYS:
+        refuse(place, raw, Refusal("RB3109", "it is not {card, bought, left}", "write these keys and no others"))
+        return None
+    card, bought, left = text(raw.get("card", "")), calendar_date(raw.get("bought")), raw.get("left")
+    if isinstance(card, Refusal) or card not in schema.cards:
+        way_out = did_you_mean(str(raw.get("card", "")), schema.cards) or "name a card of the ruleset"
+        refuse(f"{place}.card", raw.get("card"), Refusal("RB3106", "the ruleset has no such card", way_out))
+    if isinstance(bought, Refusal):
+        way_out = "write the day on which the card was bought, such as 2026-03-01"
+        refuse(f"{place}.bought", raw.get("bought"), Refusal("RB3109", bought.reason, way_out))
+    amount = None if left in _ABSENT else money(left)
+    if isinstance(amount, Refusal):
+        refuse(f"{place}.left", left, Refusal("RB3109", amount.reason, amount.way_out))
+    elif amount is not None and amount < 0:
+        way_out = "write what is left on it, zero or more; leave it out for the card's whole worth"
+        refuse(f"{place}.left", left, Refusal("RB3109", "a card cannot hold less than nothing", way_out))
+    elif amount is not None and isinstance(card, str) and amount > schema.worths.get(card, amount):
+        way_out = "write what is left on it, or leave it out for the card's whole worth"
+        worth = schema.worths[card]
+        refuse(f"{place}.left", left, Refusal("RB3109", f"the card is worth {worth} when it is new", way_out))
+    if isinstance(card, Refusal) or isinstance(bought, Refusal) or isinstance(amount, Refusal):
+        return None
+    return CardHolding(card, bought, None if amount is None else Fraction(amount))
+
+
+def _required(row: RawRow, column: str, convert: Callable[[object], T | Refusal], refuse: Refuse) -> T | None:
     raw = row.get(column)
     value = missing(column, "accounts") if raw in _ABSENT else convert(raw)
     if isinstance(value, Refusal):

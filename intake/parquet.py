@@ -120,6 +120,12 @@ def _column(name: str, type_: Any, expression: str, *, in_data: bool) -> _Column
     return _Column(name, expression, in_data)
 
 
+def fetched_column(name: str, type_: Any) -> str | None:
+    """The SQL that fetches a column as `open_parquet` gives it, where nothing has to complete it; None for others."""
+    column = _column(name, type_, _quoted(name), in_data=False)
+    return None if column.complete or _holds_float(type_) else column.expression
+
+
 def _instant(microseconds: int) -> datetime:
     return _EPOCH_UTC + timedelta(microseconds=microseconds)
 
