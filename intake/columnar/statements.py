@@ -1,0 +1,125 @@
+"""Subscriptions into statements to rate: who has which billing periods, in tables of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ...engine.batch.family import Member
+from ...engine.batch.periods import Alike, Rated, choosing_attributes, members_of
+from ...engine.period import DateRange
+from ...engine.plan import Program
+from .cells import name
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What stands in the tables `kind`, `member` and `statement`.
+
+    `unfit` counts subscriptions that only the scalar evaluator can answer, by reason. `common` is the covered period of
+    all statements, where it is one and no account has two of them.
+    """
+
+    members: tuple[Member, ...]
+    count: int
+    unfit: Mapping[str, int]
+    common: tuple[datetime, datetime] | None
+
+
+def make_statements(
+    connection: duckdb.DuckDBPyConnection, program: Program, period: DateRange, account_type: str
+) -> Statements:
+    """Make the table `statement`: one row per statement to rate, `sid` in the order of output.
+
+    `account_type` is the type of the account column of usage: `account_key` is the account in it, NULL where none can be
+    written so.
+    """
+    chosen = choosing_attributes(program)
+    attributes = "".join(f", {name('a_' + each)}" for each in chosen)
+    rows = connection.execute(f'SELECT DISTINCT plan, start, "end"{attributes} FROM subscription ORDER BY ALL').fetchall()
+    kinds = [Alike(row[0], row[1], row[2], tuple(zip(chosen, row[3:], strict=True))) for row in rows]
+    rated = members_of(program, kinds, period)
+    _make_kinds(connection, rated, chosen)
+    members = tuple(member for each in rated.values() for member in each.members)
+    _make_members(connection, rated)
+    same = "".join(f" AND s.{name('a_' + each)} IS NOT DISTINCT FROM k.{name('a_' + each)}" for each in chosen)
+    own_columns = [row[0] for row in connection.execute("DESCRIBE subscription").fetchall()]
+    kept = ", ".join(f"s.{name(column)}" for column in own_columns if column.startswith("a_") or column == "cards")
+    key = "s.account" if account_type == "VARCHAR" else f"TRY_CAST(s.account AS {account_type})"
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE subscription_kind AS SELECT s.sub, k.kind FROM subscription s JOIN kind k "
+        f'ON s.plan = k.plan AND s.start = k.start AND s."end" IS NOT DISTINCT FROM k."end"{same}'
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER (ORDER BY s.sub, m.place) - 1)::INTEGER AS sid, "
+        f"s.sub, s.account, CASE WHEN CAST({key} AS VARCHAR) = s.account THEN {key} END AS account_key, m.member, "
+        f"m.from_time, m.until_time{', ' + kept if kept else ''} "
+        "FROM subscription s JOIN subscription_kind USING (sub) JOIN member m USING (kind) ORDER BY sid"
+    )
+    count = _number(connection, "SELECT count(*) FROM statement")
+    unfit = dict(
+        connection.execute(
+            "SELECT unfit, count(*) FROM subscription_kind JOIN kind USING (kind) WHERE unfit IS NOT NULL GROUP BY unfit"
+        ).fetchall()
+    )
+    return Statements(members, count, unfit, _common(connection, count))
+
+
+def _make_kinds(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, Rated], chosen: Sequence[str]) -> None:
+    types = dict(row[:2] for row in connection.execute("DESCRIBE subscription").fetchall())
+    columns = "".join(f", {name('a_' + each)} {types['a_' + each]}" for each in chosen)
+    connection.execute(
+        f'CREATE OR REPLACE TEMP TABLE kind (kind INTEGER, plan VARCHAR, start DATE, "end" DATE, unfit VARCHAR{columns})'
+    )
+    _insert(
+        connection,
+        "kind",
+        [
+            [index, kind.plan, kind.start, kind.end, found.unfit, *(value for _, value in kind.attributes)]
+            for index, (kind, found) in enumerate(rated.items())
+        ],
+        ["INTEGER", "VARCHAR", "DATE", "DATE", "VARCHAR", *(types["a_" + each] for each in chosen)],
+    )
+
+
+def _make_members(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, Rated]) -> None:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE member (member INTEGER, kind INTEGER, place INTEGER, from_time TIMESTAMPTZ, "
+        "until_time TIMESTAMPTZ)"
+    )
+    rows: list[list[Any]] = []
+    for index, found in enumerate(rated.values()):
+        for place, member in enumerate(found.members):
+            covered = member.situation.covered
+            rows.append([member.number, index, place, covered.start, covered.end])
+    _insert(connection, "member", rows, ["INTEGER", "INTEGER", "INTEGER", "TIMESTAMPTZ", "TIMESTAMPTZ"])
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]], types: Sequence[str]
+) -> None:
+    """Put rows into a table, column by column: one call for any number of rows."""
+    if rows:
+        casts = ", ".join(f"unnest(?::VARCHAR[])::{type_}" for type_ in types)
+        cells = [[None if row[at] is None else str(row[at]) for row in rows] for at in range(len(types))]
+        connection.execute(f"INSERT INTO {table} SELECT {casts}", cells)
+
+
+def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[datetime, datetime] | None:
+    found = connection.execute(
+        "SELECT count(DISTINCT (from_time, until_time)), count(DISTINCT account), min(from_time), max(until_time) "
+        "FROM statement"
+    ).fetchone()
+    if found is None or found[0] != 1 or found[1] != count:
+        return None
+    return found[2], found[3]
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    found = connection.execute(query).fetchone()
+    return int(found[0]) if found is not None else 0
