@@ -6,17 +6,17 @@ an inner level are queries of their own over the rows of their event, joined to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from ..period import Period
-from ..plan import Aggregation, ColumnKind, Meter, Program
+from ..plan import ColumnKind, Meter, Program
 from .buckets import Bucket, Cases, Filled
-from .columns import EventColumns, quoted
+from .columns import EventColumns
 from .conditions import event_condition_sql
 from .family import Part
-from .number import UnfitError
+from .number import Integer, Number, Truth, UnfitError
 from .sheet import text_literal
 from .windows import window_sql
 
@@ -32,28 +32,6 @@ class Usage:
     reach: Period
     zone: ZoneInfo
     quantity_scale: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """A bucket's columns of the grouped query: names and expressions. `under` divides; NULL everywhere means no row."""
-
-    bucket: Bucket
-    top: str
-    top_sql: str
-    scale: int
-    under: str | None = None
-    under_sql: str | None = None
-    given: str | None = None
-    given_sql: str | None = None
-    counts: bool = False
-    """Whether the top is a count, so that zero means that there was no usage."""
-
-    @property
-    def columns(self) -> list[tuple[str, str]]:
-        """Names and expressions."""
-        pairs = [(self.top, self.top_sql), (self.under, self.under_sql), (self.given, self.given_sql)]
-        return [(name, sql) for name, sql in pairs if name is not None and sql is not None]
 
 
 def case_sql(program: Program, cases: Cases, usage: Usage, columns: EventColumns) -> str:
@@ -124,30 +102,10 @@ def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
     return f"sum(quantity) FILTER (WHERE meter = {text_literal(bucket.meter)} AND {case})"
 
 
-def is_simple(meter: Meter) -> bool:
-    """Whether a meter is one aggregate over the events of a period."""
-    return (
-        meter.level is None
-        and meter.interval is None
-        and meter.aggregation not in (Aggregation.LATEST, Aggregation.PERCENTILE)
-    )
+class Wanted(dict[Bucket, Filled]):
+    """The buckets that plans ask for, each once, in the order of asking. It answers with anything at all."""
 
-
-@dataclass(slots=True)
-class Wanted:
-    """The buckets that plans ask for, each once, in the order of asking. A mapping that answers with anything."""
-
-    buckets: dict[Bucket, None] = field(default_factory=dict)
-
-    def ask(self, bucket: Bucket, answer: Filled) -> Filled:
-        """Note a bucket."""
-        self.buckets[bucket] = None
-        return answer
-
-
-def names_of(buckets: Sequence[Bucket]) -> dict[Bucket, str]:
-    """A short name for each bucket's columns."""
-    return {bucket: f"b{index}" for index, bucket in enumerate(buckets)}
-
-
-__all__ = ["Aggregate", "Usage", "Wanted", "filter_sql", "given_sql", "is_simple", "names_of", "quoted"]
+    def __missing__(self, bucket: Bucket) -> Filled:
+        anything = Number(Integer("asked", -1_000_000, 1_000_000))
+        self[bucket] = Filled(anything, anything, Truth("asked_used"))
+        return self[bucket]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ...engine.batch.family import Member
@@ -22,13 +21,13 @@ class Statements:
     """What stands in the tables `kind`, `member` and `statement`.
 
     `unfit` counts subscriptions that only the scalar evaluator can answer, by reason. `common` is the covered period of
-    all statements, where it is one and no account has two of them.
+    all statements in microseconds since 1970, where it is one and no account has two of them.
     """
 
     members: tuple[Member, ...]
     count: int
     unfit: Mapping[str, int]
-    common: tuple[datetime, datetime] | None
+    common: tuple[int, int] | None
 
 
 def make_statements(
@@ -110,9 +109,10 @@ def _insert(
         connection.execute(f"INSERT INTO {table} SELECT {casts}", cells)
 
 
-def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[datetime, datetime] | None:
+def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[int, int] | None:
     found = connection.execute(
-        "SELECT count(DISTINCT (from_time, until_time)), count(DISTINCT account), min(from_time), max(until_time) "
+        "SELECT count(DISTINCT (from_time, until_time)), count(DISTINCT account), epoch_us(min(from_time)), "
+        "epoch_us(max(until_time)) "
         "FROM statement"
     ).fetchone()
     if found is None or found[0] != 1 or found[1] != count:

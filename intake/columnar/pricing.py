@@ -1,0 +1,157 @@
+"""The pricing queries of all families over the table `metered`, and the statements that are left to the scalar evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...engine.batch.buckets import Bucket, Metered
+from ...engine.batch.facts import AttributeColumn
+from ...engine.batch.family import Member, families
+from ...engine.batch.ledger import Info
+from ...engine.batch.metering import Wanted
+from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
+from ...engine.batch.pricing import FamilyQuery, price_family
+from ...engine.plan import Program
+from ...engine.usage import FieldKind
+from .cells import name, text_literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+TOO_LARGE = "quantities or prices of more than 38 digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Members that one query prices; `unfit` says why none does."""
+
+    members: tuple[Member, ...]
+    unfit: str | None = None
+
+
+def plan_families(
+    program: Program, members: Sequence[Member], attributes: Mapping[str, AttributeColumn]
+) -> tuple[tuple[Family, ...], tuple[Bucket, ...]]:
+    """The families of all members, and the buckets that they ask for."""
+    wanted = Wanted()
+    found: list[Family] = []
+    for own in families(members):
+        asked = Wanted(wanted)
+        try:
+            price_family(program, own, Metered(asked), attributes, "metered")
+        except UnfitError as unfit:
+            found.append(Family(own, str(unfit)))
+        except TooLargeError:
+            found.append(Family(own, TOO_LARGE))
+        else:
+            wanted = asked
+            found.append(Family(own))
+    return tuple(found), tuple(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The queries of the families, and the constant parts of lines, one numbering for all families."""
+
+    lines: str | None
+    totals: str | None
+    infos: tuple[Info, ...]
+
+
+def price(
+    connection: duckdb.DuckDBPyConnection,
+    program: Program,
+    planned: Sequence[Family],
+    metered: Metered,
+    attributes: Mapping[str, AttributeColumn],
+) -> Priced:
+    """Make the table `scalar_statement` (sid, reason) and give the queries for all other statements."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
+    lines: list[str] = []
+    totals: list[str] = []
+    infos: list[Info] = []
+    for index, family in enumerate(planned):
+        source, reason, query = f"family_{index}", family.unfit, None
+        if reason is None:
+            try:
+                query = price_family(program, family.members, metered, attributes, source)
+            except UnfitError as unfit:
+                reason = str(unfit)
+            except TooLargeError:
+                reason = TOO_LARGE
+        if query is None:
+            _leave(connection, family, reason or TOO_LARGE)
+            continue
+        _make_source(connection, source, family, query, alone=len(planned) == 1)
+        if query.scalar is not None:
+            connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
+        lines.append(f"SELECT sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to FROM ({query.lines})")
+        totals.append(query.totals)
+        infos.extend(query.infos)
+    return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))
+
+
+def _leave(connection: duckdb.DuckDBPyConnection, family: Family, reason: str) -> None:
+    """Leave all statements of a family to the scalar evaluator."""
+    connection.execute(
+        "INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE member IN (SELECT unnest(?::INTEGER[]))",
+        [reason, [member.number for member in family.members]],
+    )
+
+
+def _make_source(
+    connection: duckdb.DuckDBPyConnection, source: str, family: Family, query: FamilyQuery, *, alone: bool
+) -> None:
+    """The view that a family's query reads: its statements, and its parameters by member."""
+    if not query.parameters:
+        if alone:
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM metered")
+            return
+        members = ", ".join(str(member.number) for member in family.members)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM metered WHERE member IN ({members})")
+        return
+    columns = ", ".join(f"{parameter.name} {parameter.type_}" for parameter in query.parameters)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {source}_parameter (member INTEGER, {columns})")
+    casts = ", ".join(f"unnest(?::VARCHAR[])::{parameter.type_}" for parameter in query.parameters)
+    cells = [[None if value is None else str(value) for value in parameter.values] for parameter in query.parameters]
+    connection.execute(
+        f"INSERT INTO {source}_parameter SELECT unnest(?::INTEGER[]), {casts}",
+        [[member.number for member in family.members], *cells],
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM metered JOIN {source}_parameter USING (member)"
+    )
+
+
+def attribute_columns(connection: duckdb.DuckDBPyConnection, program: Program) -> Mapping[str, AttributeColumn]:
+    """The attributes of the table `subscription`, numbers as integers with the bounds that they have there.
+
+    They read the columns `a_<name>` and, for numbers, `n_<name>`, which `metered` has as whole numbers.
+    """
+    types = {row[0]: row[1] for row in connection.execute("DESCRIBE subscription").fetchall()}
+    found: dict[str, AttributeColumn] = {}
+    for attribute in program.schema.attributes.values():
+        column = name("a_" + attribute.name)
+        missing = connection.execute(f"SELECT count(*) - count({column}) FROM subscription").fetchone()
+        known = Truth("true", True) if missing == (0,) else Truth(f"({column} IS NOT NULL)")
+        if attribute.kind not in (FieldKind.NUMBER, FieldKind.MONEY):
+            found[attribute.name] = AttributeColumn(attribute.kind, known, None, column)
+            continue
+        scale = _scale(types["a_" + attribute.name])
+        ends = connection.execute(f"SELECT min({column})::VARCHAR, max({column})::VARCHAR FROM subscription").fetchone()
+        low, high = (0 if end is None else int(end.replace(".", "")) for end in ends or (None, None))
+        low, high = min(low, 0) if known.known is None else low, max(high, 0) if known.known is None else high
+        whole = Integer(f"coalesce({column} * {10**scale}::DECIMAL({scale + 1},0), 0)::HUGEINT", low, high)
+        top = literal(low) if low == high else whole
+        found[attribute.name] = AttributeColumn(attribute.kind, known, Number(top, 10**scale))
+    return found
+
+
+def _scale(type_: str) -> int:
+    """The decimals of a column of numbers."""
+    return int(type_.partition(",")[2].rstrip(")") or 0) if type_.startswith("DECIMAL") else 0
+
+
+__all__ = ["Family", "Priced", "attribute_columns", "plan_families", "price", "text_literal"]

@@ -1,0 +1,116 @@
+"""The scan over usage that fills every bucket, and the table `metered` that pricing reads.
+
+`metered` has a row per statement: `sid`, `member`, attributes, and each bucket as whole numbers of the narrowest type that
+holds what was measured. What the files hold is known then: pricing cannot overflow on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...engine.batch.buckets import Bucket, Filled, Metered
+from ...engine.batch.metering import Usage, filter_sql, given_sql
+from ...engine.batch.number import NOTHING, ONE, Integer, Number, Truth, greatest, literal, type_of
+from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
+from ...engine.plan import Program
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan found: the buckets as columns of `metered`, and how many rows stand on a statement."""
+
+    metered: Metered
+    matched: int
+
+
+def scan(
+    connection: duckdb.DuckDBPyConnection,
+    program: Program,
+    usage: Usage,
+    relation: str,
+    buckets: Sequence[Bucket],
+    common: tuple[int, int] | None,
+) -> Scanned:
+    """Fill the buckets in one pass over `relation` and make the table `metered`."""
+    aggregates = {
+        bucket: aggregate_of(
+            program.meters[bucket.meter],
+            f"b{index}",
+            filter_sql(program, program.meters[bucket.meter], bucket, usage),
+            usage.events[program.meters[bucket.meter].event],
+            given_sql(program, bucket, usage),
+            usage.quantity_scale or 0,
+        )
+        for index, bucket in enumerate(buckets)
+        if is_simple(program.meters[bucket.meter])
+    }
+    columns = [column for aggregate in aggregates.values() for column in aggregate.columns]
+    listed = "".join(f", {sql} AS {name}" for name, sql, _ in columns)
+    undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
+    if common is not None:
+        low, high = (f"make_timestamptz({edge})" for edge in common)
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, count(*) AS n{listed} FROM {relation} "
+            f"WHERE (time >= {low} AND time < {high}){undated} GROUP BY account"
+        )
+        joined = "used u ON u.account = s.account_key"
+    else:
+        inside = "u.time >= s.from_time AND u.time < s.until_time"
+        condition = f"({inside}{' OR u.time IS NULL' if undated else ''})"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, count(*) AS n{listed} FROM {relation} u "
+            f"JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = s.account_key AND {condition} "
+            "GROUP BY s.sid"
+        )
+        joined = "used u ON u.sid = s.sid"
+    bounds = _measured(connection, [name for name, _, _ in columns])
+    cells = "".join(f", {_cell(name, scale, *bounds[name])} AS {name}" for name, _, scale in columns)
+    cells += "".join(f", {aggregate.used_sql} AS {aggregate.top}_u" for aggregate in aggregates.values())
+    attributes = "s.* EXCLUDE (account, account_key, from_time, until_time)"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE metered AS SELECT {attributes}{cells} FROM statement s LEFT JOIN {joined} "
+        "ORDER BY s.sid"
+    )
+    matched = connection.execute("SELECT coalesce(sum(n), 0) FROM used").fetchone()
+    filled = {bucket: _filled(aggregate, bounds) for bucket, aggregate in aggregates.items()}
+    return Scanned(Metered(filled), int(matched[0]) if matched else 0)
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+    """The least and greatest value of each column, as integers over its scale; zero counts in, for rows without usage."""
+    if not names:
+        return {}
+    asked = ", ".join(f"CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)" for name in names)
+    found = connection.execute(f"SELECT {asked} FROM used").fetchone() or ()
+    return {
+        name: (min(_unscaled(found[2 * at]), 0), max(_unscaled(found[2 * at + 1]), 0)) for at, name in enumerate(names)
+    }
+
+
+def _unscaled(text: str | None) -> int:
+    return 0 if text is None else int(text.replace(".", ""))
+
+
+def _cell(name: str, scale: int, low: int, high: int) -> str:
+    type_ = type_of(low, high)
+    if scale == 0:
+        return f"coalesce(u.{name}, 0)::{type_}"
+    return f"coalesce(u.{name} * {10**scale}::DECIMAL({scale + 1},0), 0)::{type_}"
+
+
+def _filled(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]]) -> Filled:
+    def integer(name: str) -> Integer:
+        low, high = bounds[name]
+        return literal(low) if low == high else Integer(name, low, high)
+
+    under = None if aggregate.under is None else integer(aggregate.under)
+    if under is not None and under.low < 1:
+        under = greatest(under, ONE)
+    samples = Number(integer(aggregate.top), 10**aggregate.scale, under)
+    given = NOTHING if aggregate.given is None else Number(integer(aggregate.given), 10**aggregate.given_scale)
+    return Filled(samples, given, Truth(f"{aggregate.top}_u"))
