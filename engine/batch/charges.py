@@ -325,7 +325,7 @@ def _line(pricing: Pricing, charges: Sequence[Charge], group: Group, found: Cost
         Info(
             item.name,
             LineKind.CHARGE,
-            item.labels,
+            item.labels.default,
             row.place if item.columns else item.place,
             item.unit,
             item.because,
@@ -353,7 +353,7 @@ def _sum_bounds(
         sign = Comparison.LESS if kind is LineKind.MINIMUM else Comparison.GREATER
         present = sheet.let(both(stands, compare(current, sign, most)))
         infos = tuple(
-            Info(item.name, kind, item.labels, bound.place, because=bound.because)
+            Info(item.name, kind, item.labels.default, bound.place, because=bound.because)
             for item, bound in zip(charges, bounds, strict=True)
             if bound is not None
         )

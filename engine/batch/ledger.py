@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ..derivation import Place
 from ..plan import Charge
-from ..statement import Labels, LineKind
+from ..statement import LineKind
 from .family import Combination, Member
 from .number import (
     ZERO,
@@ -38,7 +38,7 @@ class Info:
 
     id: str
     kind: LineKind
-    labels: Labels
+    label: str
     place: Place
     unit: str = ""
     because: str = ""

@@ -45,3 +45,61 @@ class Columnar:
     refusals: tuple[Diagnostic, ...] = ()
     rejects: tuple[Reject, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
+    lines: str | None = None
+    totals: str | None = None
+    infos: tuple = ()
+
+
+@contextmanager
+def rate_columnar(
+    program: Program,
+    usage: Sequence[str | Path],
+    accounts: str | Path,
+    period: DateRange,
+    *,
+    unique_ids: bool = False,
+    skip_bad_rows: bool = False,
+) -> Iterator[Columnar]:
+    """Rate usage against accounts; the result can be written while the context is open."""
+    connection = connect()
+    try:
+        run = Columnar(program, connection)
+        _rate(run, usage, accounts, period)
+        yield run
+    finally:
+        connection.close()
+
+
+def _rate(run: Columnar, paths: Sequence[str | Path], accounts: str | Path, period: DateRange) -> None:
+    program, connection = run.program, run.connection
+    loaded = load_accounts(connection, accounts, program.schema)
+    relation, usage, account_type = _stand_in(connection, program, paths, period)
+    statements = make_statements(connection, program, period, account_type)
+    attributes = attribute_columns(connection, program)
+    planned, buckets = plan_families(program, statements.members, attributes)
+    scanned = scan(connection, program, usage, relation, buckets, statements.common)
+    priced = price(connection, program, planned, scanned.metered, attributes)
+    run.accounts = loaded.count
+    run.lines = priced.lines
+    run.totals = priced.totals
+    run.infos = priced.infos
+
+
+def _stand_in(connection, program, paths, period):
+    from zoneinfo import ZoneInfo
+    from ...engine.batch.columns import columns_of
+    zone = ZoneInfo(program.zone)
+    path = str(paths[0])
+    types = {r[0]: r[1] for r in connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()}
+    digits = {}
+    fields = []
+    for event in program.schema.events.values():
+        for f in event.fields:
+            if types.get(f.name, "").startswith("DECIMAL"):
+                w, sc = types[f.name][8:-1].split(",")
+                digits[f.name] = (int(w) - int(sc), int(sc))
+            if f"{f.name} AS f_{f.name}" not in fields and f.name in types:
+                fields.append(f"{f.name} AS f_{f.name}")
+    rel = f"(SELECT account, event, time, {', '.join(fields)} FROM read_parquet('{path}'))"
+    events = {e.name: columns_of(e, "", digits) for e in program.schema.events.values()}
+    return rel, Usage(events, period.period(zone), zone), types["account"]
