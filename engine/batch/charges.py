@@ -5,7 +5,7 @@ The meaning is `evaluators.charges`; a family is priced in lockstep, member by m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -13,11 +13,12 @@ from ...money import Rounding
 from ..condition import Comparison
 from ..evaluators.proration import bound_step, covered_share, granted
 from ..plan import Bound, Charge, OfAmount, OfAttribute, OfEach, OfMeter, Pooling, Program
-from ..schedule import Schedule
+from ..schedule import Mode, Schedule
 from ..statement import LineKind
 from .buckets import EVERYTHING, Bucket, Metered
 from .facts import StatementFacts
 from .family import Combination, Member, combinations
+from .history import Climbed, HistoryKey, Term, Used, terms_of
 from .ladders import Climb, Cost, cost
 from .ledger import Info, Ledger, Portion, PricedSlot, Slot
 from .number import (
@@ -78,6 +79,7 @@ class Pricing:
     ledger: Ledger
     facts: StatementFacts
     metered: Metered
+    history: Mapping[HistoryKey, Number] = field(default_factory=dict)
     held: list[Allowance] = field(default_factory=list)
 
     @property
@@ -88,11 +90,29 @@ class Pricing:
 
 def begin_allowances(pricing: Pricing) -> None:
     """What each `include` frees at most."""
-    for index, include in enumerate(pricing.members[0].plan.includes):
-        if include.every is not None:
-            raise UnfitError("included units that renew every so many months")
-        values = [granted(member.plan.includes[index], member.situation) for member in pricing.members]
-        pricing.held.append(Allowance(include.meter, pricing.sheet.numbers(values)))
+    sheet, members = pricing.sheet, pricing.members
+    for index, include in enumerate(members[0].plan.includes):
+        if include.every is None:
+            values = [granted(member.plan.includes[index], member.situation) for member in members]
+            pricing.held.append(Allowance(include.meter, sheet.numbers(values)))
+            continue
+        terms = [terms_of(pricing.program, member, index) for member in members]
+        first = less(sheet.numbers([term.grants[0] for term in terms]), pricing.history[Used(index, -1)])
+        left = sheet.let_number(number_not_below_zero(first))
+        split = [any(span.rule == Used(index, 0) for span in term.spans) for term in terms]
+        if any(split):
+            left = number_where(sheet.truths(split), _freed_in_parts(pricing, index, terms, left), left)
+        pricing.held.append(Allowance(include.meter, sheet.let_number(left)))
+
+
+def _freed_in_parts(pricing: Pricing, index: int, terms: Sequence[Term], left: Number) -> Number:
+    """What is freed where a term ends inside the period: each part's usage by what its own term has left."""
+    freed: list[Number] = []
+    for part in range(max(len(term.grants) for term in terms)):
+        grants = [term.grants[part] if part < len(term.grants) else Fraction(0) for term in terms]
+        most = left if part == 0 else pricing.sheet.numbers(grants)
+        freed.append(smaller(most, pricing.history[Used(index, part)]))
+    return pricing.sheet.let_number(sum_of(*freed))
 
 
 def price_charge(pricing: Pricing, index: int) -> None:
@@ -184,7 +204,7 @@ def _on_ladders(
 ) -> list[Cost]:
     charge = charges[0]
     if charge.counted is not None:
-        raise UnfitError("a ladder that is counted over a year")
+        return _counted(pricing, charges, groups, sizes)
     if charge.prorated:
         raise UnfitError("a charge that is prorated by day")
     match charge.pooling:
@@ -234,6 +254,31 @@ def _factors(pricing: Pricing, schedules: Sequence[Schedule]) -> list[Number]:
     return found
 
 
+def _counted(
+    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+) -> list[Cost]:
+    """Ladders on which earlier bills of the year stand."""
+    charge, sheet = charges[0], pricing.sheet
+    if charge.pooling is not None:
+        raise UnfitError("a ladder that is pooled and counted over a year")
+    index = next(at for at, item in enumerate(pricing.members[0].plan.charges) if item.name == charge.name)
+    found: list[Cost] = []
+    for number, (group, size) in enumerate(zip(groups, sizes, strict=True)):
+        before = pricing.history[Climbed(index, number)]
+        entered = compare_numbers(pricing.history[Climbed(index, number, True)], Comparison.GREATER, NOTHING)
+        end = sheet.let_number(sum_of(before, size))
+        if charge.rows[group.rows[0]].schedule.mode is Mode.GRADUATED:
+            found.append(_cost(pricing, charges, group.rows, Climb(end, before, entered)))
+            continue
+        # On a ladder whose band is that of the whole: the price of all to date, less that of what went before.
+        to_date = _cost(pricing, charges, group.rows, Climb(end))
+        earlier = _cost(pricing, charges, group.rows, Climb(before))
+        amount = less(to_date.amount, number_where(entered, earlier.amount, NOTHING))
+        refused = either(to_date.refused, both(entered, earlier.refused))
+        found.append(Cost(amount, refused, None))
+    return found
+
+
 def _in_row_order(
     pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
 ) -> list[Cost]:
@@ -275,7 +320,7 @@ def _by_share(
         share = number_where(first, fraction(1), ratio_of(size, divisor))
         share = sheet.let_number(share)
         amount = product_of(sheet.let_number(own.amount), share)
-        portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions)
+        portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions or ())
         part = Cost(amount, own.refused, portions)
         found.append(_cost_where(sheet, sheet.let(either(some, first)), part))
         earlier = sheet.let(either(earlier, group.present))
@@ -284,7 +329,7 @@ def _by_share(
 
 def _cost_where(sheet: Sheet, condition: Truth, own: Cost) -> Cost:
     portions = tuple(
-        Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions
+        Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions or ()
     )
     return Cost(number_where(condition, own.amount, NOTHING), both(condition, own.refused), portions)
 

@@ -47,11 +47,11 @@ class Climb:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The price of a climb, before rounding; where it is refused; and its portions, one a band."""
+    """The price of a climb, before rounding; where it is refused; and its portions, one a band (None where they are not known)."""
 
     amount: Number
     refused: Truth
-    portions: tuple[Portion, ...]
+    portions: tuple[Portion, ...] | None
 
 
 Factor = Callable[[DependsOn, Sequence[Band]], Number]

@@ -16,6 +16,7 @@ from .buckets import Metered
 from .charges import Pricing, begin_allowances, price_charge
 from .facts import AttributeColumn, StatementFacts
 from .family import Member
+from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
 from .number import Integer, Number, Truth, UnfitError, either
 from .sheet import Parameter, Sheet, text_literal
@@ -41,6 +42,7 @@ def price_family(
     program: Program,
     members: Sequence[Member],
     metered: Metered,
+    history: Mapping[HistoryKey, Number],
     attributes: Mapping[str, AttributeColumn],
     source: str,
 ) -> FamilyQuery:
@@ -48,7 +50,7 @@ def price_family(
     members = tuple(members)
     sheet = Sheet(len(members))
     ledger = Ledger(sheet, members)
-    pricing = _pricing(program, members, metered, attributes, ledger)
+    pricing = _pricing(program, members, metered, history, attributes, ledger)
     begin_allowances(pricing)
     for index, charge in enumerate(members[0].plan.charges):
         if isinstance(charge.source, OfEach):
@@ -62,6 +64,7 @@ def _pricing(
     program: Program,
     members: tuple[Member, ...],
     metered: Metered,
+    history: Mapping[HistoryKey, Number],
     attributes: Mapping[str, AttributeColumn],
     ledger: Ledger,
 ) -> Pricing:
@@ -73,7 +76,7 @@ def _pricing(
         return metered.quantity(sheet, program.meters[name], Bucket(name))[0]
 
     facts = StatementFacts(sheet, members, attributes, usage, ledger.amounts, program.money)
-    return Pricing(program, sheet, members, ledger, facts, metered)
+    return Pricing(program, sheet, members, ledger, facts, metered, history)
 
 
 def _close(pricing: Pricing) -> None:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.family import Member, families
+from ...engine.batch.history import HistoryKey, WantedHistory
 from ...engine.batch.ledger import Info
 from ...engine.batch.metering import Wanted
 from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
 from ...engine.batch.pricing import FamilyQuery, price_family
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
-from .cells import name, text_literal
+from .cells import name
+from .history import Known
+from .tables import insert
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,8 +30,10 @@ TOO_LARGE = "quantities or prices of more than 38 digits"
 class Family:
     """Members that one query prices; `unfit` says why none does."""
 
+    number: int
     members: tuple[Member, ...]
     unfit: str | None = None
+    history: tuple[HistoryKey, ...] = ()
 
 
 def plan_families(
@@ -37,17 +42,17 @@ def plan_families(
     """The families of all members, and the buckets that they ask for."""
     wanted = Wanted()
     found: list[Family] = []
-    for own in families(members):
-        asked = Wanted(wanted)
+    for number, own in enumerate(families(members)):
+        asked, history = Wanted(wanted), WantedHistory()
         try:
-            price_family(program, own, Metered(asked), attributes, "metered")
+            price_family(program, own, Metered(asked), history, attributes, "metered")
         except UnfitError as unfit:
-            found.append(Family(own, str(unfit)))
+            found.append(Family(number, own, str(unfit)))
         except TooLargeError:
-            found.append(Family(own, TOO_LARGE))
+            found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            found.append(Family(own))
+            found.append(Family(number, own, None, tuple(history)))
     return tuple(found), tuple(wanted)
 
 
@@ -65,6 +70,7 @@ def price(
     program: Program,
     planned: Sequence[Family],
     metered: Metered,
+    history: Mapping[int, Known | str],
     attributes: Mapping[str, AttributeColumn],
 ) -> Priced:
     """Make the table `scalar_statement` (sid, reason) and give the queries for all other statements."""
@@ -74,9 +80,13 @@ def price(
     infos: list[Info] = []
     for index, family in enumerate(planned):
         source, reason, query = f"family_{index}", family.unfit, None
+        known = history.get(family.number)
+        if isinstance(known, str):
+            reason = known
         if reason is None:
+            numbers = known.numbers if isinstance(known, Known) else {}
             try:
-                query = price_family(program, family.members, metered, attributes, source)
+                query = price_family(program, family.members, metered, numbers, attributes, source)
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -84,7 +94,7 @@ def price(
         if query is None:
             _leave(connection, family, reason or TOO_LARGE)
             continue
-        _make_source(connection, source, family, query, alone=len(planned) == 1)
+        _make_source(connection, source, family, query, known if isinstance(known, Known) else None, alone=len(planned) == 1)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         lines.append(f"SELECT sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to FROM ({query.lines})")
@@ -102,27 +112,27 @@ def _leave(connection: duckdb.DuckDBPyConnection, family: Family, reason: str) -
 
 
 def _make_source(
-    connection: duckdb.DuckDBPyConnection, source: str, family: Family, query: FamilyQuery, *, alone: bool
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    family: Family,
+    query: FamilyQuery,
+    known: Known | None,
+    *,
+    alone: bool,
 ) -> None:
-    """The view that a family's query reads: its statements, and its parameters by member."""
-    if not query.parameters:
-        if alone:
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM metered")
-            return
-        members = ", ".join(str(member.number) for member in family.members)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM metered WHERE member IN ({members})")
-        return
-    columns = ", ".join(f"{parameter.name} {parameter.type_}" for parameter in query.parameters)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {source}_parameter (member INTEGER, {columns})")
-    casts = ", ".join(f"unnest(?::VARCHAR[])::{parameter.type_}" for parameter in query.parameters)
-    cells = [[None if value is None else str(value) for value in parameter.values] for parameter in query.parameters]
-    connection.execute(
-        f"INSERT INTO {source}_parameter SELECT unnest(?::INTEGER[]), {casts}",
-        [[member.number for member in family.members], *cells],
-    )
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM metered JOIN {source}_parameter USING (member)"
-    )
+    """The view that a family's query reads: its statements, its parameters by member, and what earlier usage decides."""
+    sql = "SELECT * FROM metered"
+    if known is not None:
+        sql += f" LEFT JOIN {known.table} USING (sid)"
+    if query.parameters:
+        types = {"member": "INTEGER", **{parameter.name: parameter.type_ for parameter in query.parameters}}
+        columns = [parameter.values for parameter in query.parameters]
+        rows = [[member.number, *(own[at] for own in columns)] for at, member in enumerate(family.members)]
+        insert(connection, f"{source}_parameter", types, rows)
+        sql += f" JOIN {source}_parameter USING (member)"
+    elif not alone:
+        sql += f" WHERE member IN ({', '.join(str(member.number) for member in family.members)})"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS {sql}")
 
 
 def attribute_columns(connection: duckdb.DuckDBPyConnection, program: Program) -> Mapping[str, AttributeColumn]:
@@ -152,6 +162,3 @@ def attribute_columns(connection: duckdb.DuckDBPyConnection, program: Program) -
 def _scale(type_: str) -> int:
     """The decimals of a column of numbers."""
     return int(type_.partition(",")[2].rstrip(")") or 0) if type_.startswith("DECIMAL") else 0
-
-
-__all__ = ["Family", "Priced", "attribute_columns", "plan_families", "price", "text_literal"]

@@ -19,6 +19,7 @@ from ...engine.plan import Program
 from ..parquet import connect
 from ..rejects import Reject
 from .accounts import load_accounts
+from .history import Asked, read_history
 from .pricing import attribute_columns, plan_families, price
 from .scan import scan
 from .statements import make_statements
@@ -78,7 +79,9 @@ def _rate(run: Columnar, paths: Sequence[str | Path], accounts: str | Path, peri
     attributes = attribute_columns(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes)
     scanned = scan(connection, program, usage, relation, buckets, statements.common)
-    priced = price(connection, program, planned, scanned.metered, attributes)
+    asked = [Asked(family.number, family.members, family.history) for family in planned if family.history]
+    history = read_history(connection, program, usage, relation, asked) if asked else {}
+    priced = price(connection, program, planned, scanned.metered, history, attributes)
     run.accounts = loaded.count
     run.lines = priced.lines
     run.totals = priced.totals

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
 from ...engine.batch.metering import Usage, filter_sql, given_sql
-from ...engine.batch.number import NOTHING, ONE, Integer, Number, Truth, greatest, literal, type_of
+from ...engine.batch.number import NOTHING, ONE, Integer, Number, Truth, UnfitError, greatest, literal, type_of
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
 
@@ -37,20 +37,8 @@ def scan(
     common: tuple[int, int] | None,
 ) -> Scanned:
     """Fill the buckets in one pass over `relation` and make the table `metered`."""
-    aggregates = {
-        bucket: aggregate_of(
-            program.meters[bucket.meter],
-            f"b{index}",
-            filter_sql(program, program.meters[bucket.meter], bucket, usage),
-            usage.events[program.meters[bucket.meter].event],
-            given_sql(program, bucket, usage),
-            usage.quantity_scale or 0,
-        )
-        for index, bucket in enumerate(buckets)
-        if is_simple(program.meters[bucket.meter])
-    }
-    columns = [column for aggregate in aggregates.values() for column in aggregate.columns]
-    listed = "".join(f", {sql} AS {name}" for name, sql, _ in columns)
+    aggregates = aggregates_of(program, usage, buckets)
+    listed = _listed(aggregates)
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
@@ -68,25 +56,78 @@ def scan(
             "GROUP BY s.sid"
         )
         joined = "used u ON u.sid = s.sid"
-    bounds = _measured(connection, [name for name, _, _ in columns])
-    cells = "".join(f", {_cell(name, scale, *bounds[name])} AS {name}" for name, _, scale in columns)
-    cells += "".join(f", {aggregate.used_sql} AS {aggregate.top}_u" for aggregate in aggregates.values())
-    attributes = "s.* EXCLUDE (account, account_key, from_time, until_time)"
+    bounds = measured(connection, "used", _names(aggregates))
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE metered AS SELECT {attributes}{cells} FROM statement s LEFT JOIN {joined} "
-        "ORDER BY s.sid"
+        "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account, account_key, from_time, until_time)"
+        f"{_cells(aggregates, bounds)} FROM statement s LEFT JOIN {joined} ORDER BY s.sid"
     )
     matched = connection.execute("SELECT coalesce(sum(n), 0) FROM used").fetchone()
-    filled = {bucket: _filled(aggregate, bounds) for bucket, aggregate in aggregates.items()}
-    return Scanned(Metered(filled), int(matched[0]) if matched else 0)
+    return Scanned(_metered(aggregates, bounds), int(matched[0]) if matched else 0)
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+def scan_spans(
+    connection: duckdb.DuckDBPyConnection, program: Program, usage: Usage, relation: str, buckets: Sequence[Bucket]
+) -> Metered:
+    """Fill buckets for every span of the table `span` and make the table `span_metered` (sid, member, rule, part)."""
+    aggregates = aggregates_of(program, usage, buckets)
+    if len(aggregates) < len(buckets):
+        raise UnfitError("earlier usage of a meter that needs order in time")
+    undated = " OR (p.undated AND u.time IS NULL)" if usage.quantity_scale is not None else ""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE span_used AS SELECT s.sid AS sid, s.member AS member, p.span AS span, p.rule AS rule, "
+        f"p.part AS part{_listed(aggregates)} FROM {relation} u JOIN (SELECT sid, member, account_key FROM statement) s "
+        "ON u.account = s.account_key JOIN span p ON p.member = s.member AND ((u.time >= p.from_time AND u.time < p.until_time)"
+        f"{undated}) GROUP BY s.sid, s.member, p.span, p.rule, p.part"
+    )
+    bounds = measured(connection, "span_used", _names(aggregates))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE span_metered AS SELECT u.sid, u.member, u.rule, u.part"
+        f"{_cells(aggregates, bounds)} FROM span_used u"
+    )
+    return _metered(aggregates, bounds)
+
+
+def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> dict[Bucket, Aggregate]:
+    """The aggregates of the buckets whose meters are one aggregate each."""
+    return {
+        bucket: aggregate_of(
+            program.meters[bucket.meter],
+            f"b{index}",
+            filter_sql(program, program.meters[bucket.meter], bucket, usage),
+            usage.events[program.meters[bucket.meter].event],
+            given_sql(program, bucket, usage),
+            usage.quantity_scale or 0,
+        )
+        for index, bucket in enumerate(buckets)
+        if is_simple(program.meters[bucket.meter])
+    }
+
+
+def _listed(aggregates: Mapping[Bucket, Aggregate]) -> str:
+    return "".join(f", {sql} AS {name}" for each in aggregates.values() for name, sql, _ in each.columns)
+
+
+def _names(aggregates: Mapping[Bucket, Aggregate]) -> list[str]:
+    return [name for each in aggregates.values() for name, _, _ in each.columns]
+
+
+def _cells(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[int, int]]) -> str:
+    """The columns of `metered`: whole numbers, and whether there was usage."""
+    columns = [column for each in aggregates.values() for column in each.columns]
+    numbers = "".join(f", {_cell(name, scale, *bounds[name])} AS {name}" for name, _, scale in columns)
+    return numbers + "".join(f", {each.used_sql} AS {each.top}_u" for each in aggregates.values())
+
+
+def _metered(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[int, int]]) -> Metered:
+    return Metered({bucket: _filled(aggregate, bounds) for bucket, aggregate in aggregates.items()})
+
+
+def measured(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> Mapping[str, tuple[int, int]]:
     """The least and greatest value of each column, as integers over its scale; zero counts in, for rows without usage."""
     if not names:
         return {}
     asked = ", ".join(f"CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)" for name in names)
-    found = connection.execute(f"SELECT {asked} FROM used").fetchone() or ()
+    found = connection.execute(f"SELECT {asked} FROM {table}").fetchone() or ()
     return {
         name: (min(_unscaled(found[2 * at]), 0), max(_unscaled(found[2 * at + 1]), 0)) for at, name in enumerate(names)
     }

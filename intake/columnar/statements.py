@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...engine.batch.family import Member
 from ...engine.batch.periods import Alike, Rated, choosing_attributes, members_of
 from ...engine.period import DateRange
 from ...engine.plan import Program
 from .cells import name
+from .tables import insert
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,42 +72,23 @@ def make_statements(
 
 def _make_kinds(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, Rated], chosen: Sequence[str]) -> None:
     types = dict(row[:2] for row in connection.execute("DESCRIBE subscription").fetchall())
-    columns = "".join(f", {name('a_' + each)} {types['a_' + each]}" for each in chosen)
-    connection.execute(
-        f'CREATE OR REPLACE TEMP TABLE kind (kind INTEGER, plan VARCHAR, start DATE, "end" DATE, unfit VARCHAR{columns})'
-    )
-    _insert(
-        connection,
-        "kind",
-        [
-            [index, kind.plan, kind.start, kind.end, found.unfit, *(value for _, value in kind.attributes)]
-            for index, (kind, found) in enumerate(rated.items())
-        ],
-        ["INTEGER", "VARCHAR", "DATE", "DATE", "VARCHAR", *(types["a_" + each] for each in chosen)],
-    )
+    names = ("kind", "plan", "start", "end", "unfit", *("a_" + each for each in chosen))
+    own = ("INTEGER", "VARCHAR", "DATE", "DATE", "VARCHAR", *(types["a_" + each] for each in chosen))
+    rows = [
+        [index, kind.plan, kind.start, kind.end, found.unfit, *(value for _, value in kind.attributes)]
+        for index, (kind, found) in enumerate(rated.items())
+    ]
+    insert(connection, "kind", dict(zip(names, own, strict=True)), rows)
 
 
 def _make_members(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, Rated]) -> None:
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE member (member INTEGER, kind INTEGER, place INTEGER, from_time TIMESTAMPTZ, "
-        "until_time TIMESTAMPTZ)"
-    )
-    rows: list[list[Any]] = []
+    rows: list[list[object]] = []
     for index, found in enumerate(rated.values()):
         for place, member in enumerate(found.members):
             covered = member.situation.covered
             rows.append([member.number, index, place, covered.start, covered.end])
-    _insert(connection, "member", rows, ["INTEGER", "INTEGER", "INTEGER", "TIMESTAMPTZ", "TIMESTAMPTZ"])
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]], types: Sequence[str]
-) -> None:
-    """Put rows into a table, column by column: one call for any number of rows."""
-    if rows:
-        casts = ", ".join(f"unnest(?::VARCHAR[])::{type_}" for type_ in types)
-        cells = [[None if row[at] is None else str(row[at]) for row in rows] for at in range(len(types))]
-        connection.execute(f"INSERT INTO {table} SELECT {casts}", cells)
+    types = {"member": "INTEGER", "kind": "INTEGER", "place": "INTEGER", "from_time": "TIMESTAMPTZ"}
+    insert(connection, "member", {**types, "until_time": "TIMESTAMPTZ"}, rows)
 
 
 def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[int, int] | None:
