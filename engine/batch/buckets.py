@@ -7,13 +7,12 @@ comes back as a `Metered`: exact numbers with the bounds that were measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..plan import Meter
 from .family import Part
-from .number import NOTHING, Number, Truth, TRUE, either, fraction, product_of, sum_of
+from .number import Number, Truth, fraction, product_of, sum_of
 from .sheet import Sheet
 
 Cases: TypeAlias = tuple[tuple[Part, ...], ...]

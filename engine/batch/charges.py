@@ -163,7 +163,9 @@ def bucket_of(charge: Charge, combination: Combination) -> Bucket:
 def _quantity(pricing: Pricing, charge: Charge, combination: Combination, stands: Truth) -> tuple[Number, Truth]:
     match charge.source:
         case OfMeter(meter):
-            return pricing.metered.quantity(pricing.sheet, pricing.program.meters[meter], bucket_of(charge, combination))
+            return pricing.metered.quantity(
+                pricing.sheet, pricing.program.meters[meter], bucket_of(charge, combination)
+            )
         case OfAttribute(attribute, factor):
             value, missing = pricing.facts.attribute_number(attribute, factor)
             pricing.ledger.refuse_where("an attribute that is not known", both(stands, missing))
@@ -209,10 +211,7 @@ def _on_ladders(
         raise UnfitError("a charge that is prorated by day")
     match charge.pooling:
         case None:
-            return [
-                _cost(pricing, charges, group.rows, Climb(size))
-                for group, size in zip(groups, sizes, strict=True)
-            ]
+            return [_cost(pricing, charges, group.rows, Climb(size)) for group, size in zip(groups, sizes, strict=True)]
         case Pooling.SHARE:
             return _by_share(pricing, charges, groups, sizes)
         case Pooling.ROW_ORDER:
@@ -242,9 +241,7 @@ def _factors(pricing: Pricing, schedules: Sequence[Schedule]) -> list[Number]:
             elif depends.attribute is not None:
                 own, missing = pricing.facts.attribute_number(depends.attribute, Fraction(1))
                 pricing.ledger.refuse_where("an attribute that is not known", missing)
-                pricing.ledger.refuse_where(
-                    "a width below zero", compare_numbers(own, Comparison.LESS, NOTHING)
-                )
+                pricing.ledger.refuse_where("a width below zero", compare_numbers(own, Comparison.LESS, NOTHING))
                 own = number_not_below_zero(own)
             else:
                 days = [Fraction(member.situation.covered_days.day_count) for member in pricing.members]
@@ -383,9 +380,7 @@ def _line(pricing: Pricing, charges: Sequence[Charge], group: Group, found: Cost
     return PricedSlot(slot, tuple(charges), group.combination, found.portions)
 
 
-def _sum_bounds(
-    pricing: Pricing, charges: Sequence[Charge], lines: Sequence[PricedSlot], stands: Truth
-) -> list[Slot]:
+def _sum_bounds(pricing: Pricing, charges: Sequence[Charge], lines: Sequence[PricedSlot], stands: Truth) -> list[Slot]:
     """What a floor or cap on the sum of several rows adds or takes: a line of its own."""
     charge, sheet = charges[0], pricing.sheet
     found: list[Slot] = []

@@ -97,7 +97,10 @@ def spans_of_ladder(program: Program, member: Member, index: int) -> tuple[Span,
     found: list[Span] = []
     for cut in earlier(situation, meter.name, year.start):
         days = cut.days.overlap(DateRange(situation.subscription.start, covered.start))
-        if days != cut.covered_days or counting_year(charge.counted, situation.subscription.start, cut.days.start) != year:
+        if (
+            days != cut.covered_days
+            or counting_year(charge.counted, situation.subscription.start, cut.days.start) != year
+        ):
             raise UnfitError("a ladder that is counted over a year which begins inside a billing period")
         found.append(Span(index, cut.covered))
     return tuple(found)
@@ -210,7 +213,9 @@ def history_query(
             f"coalesce(sum({named[whole.top.sql]}) FILTER (WHERE rule = {rule[0]} AND part = {rule[1]}), 0)::HUGEINT AS {column}"
         )
         columns[key] = (column, whole.scale)
-    inner = sheet.select(source, ["sid", "rule", "part", *(f"({sql})::HUGEINT AS {name}" for sql, name in named.items())])
+    inner = sheet.select(
+        source, ["sid", "rule", "part", *(f"({sql})::HUGEINT AS {name}" for sql, name in named.items())]
+    )
     return HistoryQuery(f"SELECT sid, {', '.join(selected)} FROM ({inner}) GROUP BY sid", columns)
 
 

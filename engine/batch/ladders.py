@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ...money import Rounding
 from ..condition import Comparison
 from ..schedule import Band, DependsOn, Mode, Schedule
-from ...money import Rounding
+from .ledger import Portion
 from .number import (
     FALSE,
     NOTHING,
@@ -31,7 +32,6 @@ from .number import (
     smaller,
     sum_of,
 )
-from .ledger import Portion
 from .sheet import Sheet
 
 
@@ -176,7 +176,9 @@ def _price(
     if band.refused:
         refused.append(both(standing, some))
     rate_values = [
-        Fraction(schedule.bands[index].rate * (schedule.quantity_scale if band.step is None else 1), schedule.money_scale)
+        Fraction(
+            schedule.bands[index].rate * (schedule.quantity_scale if band.step is None else 1), schedule.money_scale
+        )
         for schedule in schedules
     ]
     if any(rate_values):
@@ -213,4 +215,4 @@ def as_number(value: Integer) -> Number:
     return Number(value)
 
 
-__all__ = ["Climb", "Cost", "cost", "as_number", "ONE"]
+__all__ = ["ONE", "Climb", "Cost", "as_number", "cost"]

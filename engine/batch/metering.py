@@ -63,9 +63,11 @@ def _part_sql(program: Program, part: Part, usage: Usage, columns: EventColumns)
             column = columns.fields[part.name].sql
             if isinstance(part.value, bool):
                 return f"coalesce({column} = {str(part.value).lower()}, false)"
-            return f"coalesce({column} = {text_literal(str(part.value))}, false)" if not columns.fields[
-                part.name
-            ].required else f"{column} = {text_literal(str(part.value))}"
+            return (
+                f"coalesce({column} = {text_literal(str(part.value))}, false)"
+                if not columns.fields[part.name].required
+                else f"{column} = {text_literal(str(part.value))}"
+            )
         case ColumnKind.TIME:
             if part.name:
                 return window_sql(program.windows[part.name], "time", usage.reach, usage.zone)
@@ -78,7 +80,9 @@ def _part_sql(program: Program, part: Part, usage: Usage, columns: EventColumns)
 def filter_sql(program: Program, meter: Meter, bucket: Bucket, usage: Usage) -> str:
     """Whether a row is an event that a bucket's meter counts."""
     columns = usage.events[meter.event]
-    parts = [f"event = {text_literal(meter.event)}"] if len(usage.events) > 1 or usage.quantity_scale is not None else []
+    parts = (
+        [f"event = {text_literal(meter.event)}"] if len(usage.events) > 1 or usage.quantity_scale is not None else []
+    )
     if meter.where is not None:
         parts.append(event_condition_sql(meter.where, columns.fields))
     case = case_sql(program, bucket.cases, usage, columns)

@@ -18,7 +18,7 @@ from .facts import AttributeColumn, StatementFacts
 from .family import Member
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
-from .number import Integer, Number, Truth, UnfitError, either
+from .number import Integer, Number, UnfitError, either
 from .sheet import Parameter, Sheet, text_literal
 
 
@@ -114,7 +114,9 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
     total, due = total_and_due(ledger)
     unfit = either(*(condition for _, condition in ledger.scalar))
     kept = "" if unfit.known is False else f" WHERE NOT {unfit.sql}"
-    inner = sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line", f"{unfit.sql} AS unfit"]) if rows else ""
+    inner = (
+        sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line", f"{unfit.sql} AS unfit"]) if rows else ""
+    )
     lines = (
         f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL{'' if not kept else ' AND NOT unfit'}"
         if rows
@@ -131,7 +133,9 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
             f"SELECT sid, reason FROM ({sheet.select(source, ['sid', f'CASE {words} END AS reason'])}) "
             "WHERE reason IS NOT NULL"
         )
-    return FamilyQuery(tuple(sheet.parameters), lines, f"SELECT sid, total, due FROM ({totals}) WHERE NOT unfit", scalar, tuple(infos))
+    return FamilyQuery(
+        tuple(sheet.parameters), lines, f"SELECT sid, total, due FROM ({totals}) WHERE NOT unfit", scalar, tuple(infos)
+    )
 
 
 def total_and_due(ledger: Ledger) -> tuple[Integer, Integer]:
@@ -165,7 +169,9 @@ def _applied_to(slot: Slot) -> str:
     if all(condition.known for _, condition in names):
         return text_literal("[" + ", ".join(_quoted(name) for name, _ in names) + "]")
     parts = ", ".join(
-        text_literal(_quoted(name)) if condition.known else f"CASE WHEN {condition.sql} THEN {text_literal(_quoted(name))} END"
+        text_literal(_quoted(name))
+        if condition.known
+        else f"CASE WHEN {condition.sql} THEN {text_literal(_quoted(name))} END"
         for name, condition in names
     )
     return f"nullif('[' || concat_ws(', ', {parts}) || ']', '[]')"

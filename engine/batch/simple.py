@@ -74,7 +74,9 @@ def aggregate_of(
             sql = f"count(DISTINCT {field.sql}){chosen}"
             return Aggregate(name, sql, 0, True, None, None, given, given_sql, given_scale)
         case Aggregation.SUM | Aggregation.MINIMUM | Aggregation.MAXIMUM if field is not None:
-            function = {Aggregation.SUM: "sum", Aggregation.MINIMUM: "min", Aggregation.MAXIMUM: "max"}[meter.aggregation]
+            function = {Aggregation.SUM: "sum", Aggregation.MINIMUM: "min", Aggregation.MAXIMUM: "max"}[
+                meter.aggregation
+            ]
             sql = f"{function}({field.sql}){chosen}"
             return Aggregate(name, sql, field.scale, False, None, None, given, given_sql, given_scale)
         case Aggregation.AVERAGE if field is not None:

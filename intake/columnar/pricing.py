@@ -94,10 +94,14 @@ def price(
         if query is None:
             _leave(connection, family, reason or TOO_LARGE)
             continue
-        _make_source(connection, source, family, query, known if isinstance(known, Known) else None, alone=len(planned) == 1)
+        _make_source(
+            connection, source, family, query, known if isinstance(known, Known) else None, alone=len(planned) == 1
+        )
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
-        lines.append(f"SELECT sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to FROM ({query.lines})")
+        lines.append(
+            f"SELECT sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to FROM ({query.lines})"
+        )
         totals.append(query.totals)
         infos.extend(query.infos)
     return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))

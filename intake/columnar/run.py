@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...diagnostics import Diagnostic
 from ...engine.batch.metering import Usage
-from ...engine.period import DateRange, Period
+from ...engine.period import DateRange
 from ...engine.plan import Program
 from ..parquet import connect
 from ..rejects import Reject
@@ -90,7 +90,9 @@ def _rate(run: Columnar, paths: Sequence[str | Path], accounts: str | Path, peri
 
 def _stand_in(connection, program, paths, period):
     from zoneinfo import ZoneInfo
+
     from ...engine.batch.columns import columns_of
+
     zone = ZoneInfo(program.zone)
     path = str(paths[0])
     types = {r[0]: r[1] for r in connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()}

@@ -79,7 +79,8 @@ def _fetch(connection: duckdb.DuckDBPyConnection, program: Program, relation: st
     columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
     fields = tuple(column for column in columns if column.startswith("f_"))
     extra = ", ".join(
-        f"{name(column) if column in columns else 'NULL'} AS {column}" for column in ("id", "source", "meter", "quantity")
+        f"{name(column) if column in columns else 'NULL'} AS {column}"
+        for column in ("id", "source", "meter", "quantity")
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE lone_usage AS SELECT CAST(account AS VARCHAR) AS account, CAST(event AS VARCHAR) AS event, "
@@ -104,9 +105,7 @@ def _usage(
         meter.name: [field.name for field in meter.fields if f"f_{field.name}" in fetched.fields]
         for meter in program.schema.meters.values()
     }
-    rows: list[tuple[Any, ...]] = connection.execute(
-        f"SELECT * FROM lone_usage WHERE account IN ({page})"
-    ).fetchall()
+    rows: list[tuple[Any, ...]] = connection.execute(f"SELECT * FROM lone_usage WHERE account IN ({page})").fetchall()
     for account, event, time, id_, source, meter, quantity, *values in rows:
         instant = None if time is None else _EPOCH + timedelta(microseconds=time)
         held = dict(zip(fetched.fields, values, strict=True))

@@ -41,7 +41,9 @@ def make_statements(
     """
     chosen = choosing_attributes(program)
     attributes = "".join(f", {name('a_' + each)}" for each in chosen)
-    rows = connection.execute(f'SELECT DISTINCT plan, start, "end"{attributes} FROM subscription ORDER BY ALL').fetchall()
+    rows = connection.execute(
+        f'SELECT DISTINCT plan, start, "end"{attributes} FROM subscription ORDER BY ALL'
+    ).fetchall()
     kinds = [Alike(row[0], row[1], row[2], tuple(zip(chosen, row[3:], strict=True))) for row in rows]
     rated = members_of(program, kinds, period)
     _make_kinds(connection, rated, chosen)
