@@ -110,6 +110,15 @@ class Sheet:
         scale = lcm(*(value.denominator for value in values))
         return Number(self.integers([int(value * scale) for value in values]), scale)
 
+    def values_of(self, value: Integer) -> tuple[int, ...] | None:
+        """The values of a constant in each member; None for what depends on the row."""
+        if value.constant is not None:
+            return (value.constant,) * self.size
+        for parameter in self.parameters:
+            if parameter.name == value.sql:
+                return tuple(int(item) for item in parameter.values if isinstance(item, int))
+        return None
+
     def truths(self, values: Sequence[bool]) -> Truth:
         """A constant condition per member."""
         if len(set(values)) == 1:
