@@ -102,7 +102,7 @@ def _columns(shape: list[tuple[str, Any]], wanted: Collection[str]) -> tuple[lis
         else:
             parts, in_data = [(name, type_, _quoted(name))], False
         for part, part_type, expression in parts:
-            if _holds_float(part_type):
+            if holds_float(part_type):
                 floats[f"data.{part}" if in_data else part] = str(part_type)
             else:
                 columns.append(_column(part, part_type, expression, in_data=in_data))
@@ -134,11 +134,12 @@ def _local_from_nanoseconds(nanoseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
-def _holds_float(type_: Any) -> bool:
+def holds_float(type_: Any) -> bool:
+    """Whether a type of DuckDB is a binary float, or has one inside."""
     if type_.id in ("float", "double"):
         return True
     if type_.id in ("list", "struct", "map", "array"):
-        return any(_holds_float(child) for _, child in type_.children if hasattr(child, "id"))
+        return any(holds_float(child) for _, child in type_.children if hasattr(child, "id"))
     return False
 
 

@@ -1,0 +1,112 @@
+"""Usage files as one SQL relation of validated, typed rows.
+
+`usage_relation` looks at names, headers and footers only. The rows are read by the queries that use the relation, and
+its column `plain` says of each whether SQL alone understood it: then the Python reader (`facts`) takes the row too, with
+the same values. Rows that are not plain are for `odd_rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from ...diagnostics import Diagnostic
+from ...engine.usage import FactSchema
+from ..columns import usage_columns
+from ..files import FileKind, InputFile, expand_paths
+from ..rejects import Reject, ignored_column, reject
+from .expressions import quoted
+from .relation import ColumnTypes, RowsQuery, common_types, retyped
+from .scan_rows import Declared, declared_fields, read_scan
+from .scans import parquet_scans
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRelation:
+    """All rows of usage as SQL.
+
+    `sql` is a SELECT; `types` are those of its columns: `account`, `event`, `time`, `f_…`, `id_key` (the `id` as the
+    file has it), `id`, `source`, `meter`, `quantity`, `plain`. `findings` and `rejects` are about whole files. `rows` is
+    the number of rows of the relation where footers tell it, `refused_rows` that of files in which none can be read.
+    `conflicting` names the fields that different events declare as kinds which share no column: nothing that reads one
+    of those can be rated from here.
+    """
+
+    sql: str
+    types: Mapping[str, str]
+    queries: tuple[RowsQuery, ...]
+    fields: tuple[str, ...]
+    schema: FactSchema
+    files: tuple[InputFile, ...]
+    findings: tuple[Diagnostic, ...]
+    rejects: tuple[Reject, ...]
+    rows: int | None
+    refused_rows: int
+    conflicting: tuple[str, ...]
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether every row is plain, whatever stands in it."""
+        return all(query.plain == "true" for query in self.queries)
+
+
+def usage_relation(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Iterable[str | Path],
+    schema: FactSchema,
+    fields_used: Collection[str] | None = None,
+) -> UsageRelation:
+    """The usage in files and globs. All fields are checked; those in `fields_used` (None for all) become columns."""
+    files, found = expand_paths(paths)
+    findings = list(found)
+    declared = declared_fields(schema)
+    wanted = usage_columns(schema)
+    zone = ZoneInfo(schema.zone)
+    parquet = [file for file in files if file.kind is FileKind.PARQUET]
+    scans, refused, headers = parquet_scans(connection, parquet, wanted)
+    for file, columns in headers:
+        findings.extend(ignored_column(file, column, "") for column in columns if column not in wanted)
+    rejects = [reject(each.file, None, *mistake) for each in refused for mistake in each.mistakes]
+    read = [read_scan(scan, schema, declared, zone) for scan in scans]
+    types = common_types(read, schema, declared)
+    queries = tuple(RowsQuery(retyped(each, types), schema, declared, types) for each in read)
+    used = tuple(name for name in declared if fields_used is None or name in fields_used)
+    return UsageRelation(
+        _union(queries, used, types, declared),
+        _column_types(used, types, declared),
+        queries,
+        used,
+        schema,
+        files,
+        tuple(findings),
+        tuple(rejects),
+        sum(scan.rows or 0 for scan in scans),
+        sum(each.rows for each in refused),
+        tuple(name for name in used if len(declared[name].families) > 1),
+    )
+
+
+def _column_types(fields: Iterable[str], types: ColumnTypes, declared: Mapping[str, Declared]) -> dict[str, str]:
+    shown = {"account": types.account, "event": types.event, "time": "TIMESTAMPTZ"}
+    shown |= {f"f_{name}": types.fields[name, declared[name].families[0]] for name in fields}
+    shown |= {"id_key": types.id, "id": "VARCHAR", "source": "VARCHAR", "meter": types.meter}
+    return shown | {"quantity": types.quantity, "plain": "BOOLEAN"}
+
+
+def _union(
+    queries: Iterable[RowsQuery], fields: tuple[str, ...], types: ColumnTypes, declared: Mapping[str, Declared]
+) -> str:
+    selects = [query.sql(fields) for query in queries]
+    if selects:
+        return " UNION ALL ".join(selects)
+    nothing = ", ".join(
+        f"CAST(NULL AS {sql_type}) AS {quoted(name)}"
+        for name, sql_type in _column_types(fields, types, declared).items()
+    )
+    return f"SELECT {nothing} WHERE false"
