@@ -6,7 +6,7 @@ The meaning is `evaluators.charges`; a family is priced in lockstep, member by m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from ...money import Rounding
@@ -86,6 +86,24 @@ class Pricing:
     def size(self) -> Fraction:
         """One money unit, in money."""
         return self.program.money.size
+
+    def share_in(self, index: int, window: str) -> tuple[Number, Number] | None:
+        """For a priced line: the quantity that lies in a window, and the whole quantity, both before rounding."""
+        item = self.ledger.priced[index]
+        if item.charges is None or item.combination is None:
+            return None
+        charge = item.charges[0]
+        if isinstance(charge.source, OfEach):
+            raise UnfitError("an offer during a window on a charge that rates every event on its own")
+        if not isinstance(charge.source, OfMeter):
+            return None
+        meter = self.program.meters[charge.source.meter]
+        if not meter.adds_up or meter.each_rounding is not None or meter.each_minimum is not None:
+            raise UnfitError("an offer during a window on a meter that does not add up")
+        bucket = bucket_of(charge, item.combination)
+        inside, _ = self.metered.raw(meter, replace(bucket, window=window))
+        whole, _ = self.metered.raw(meter, bucket)
+        return inside, whole
 
 
 def begin_allowances(pricing: Pricing) -> None:

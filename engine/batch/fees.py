@@ -35,5 +35,7 @@ def _price_fee(index: int, program: Program, ledger: Ledger, facts: StatementFac
     present = sheet.let(compare(amount, Comparison.IS_NOT, ZERO))
     if present.known is False:
         return
-    infos = tuple(Info(item.name, LineKind.FEE, item.labels.default, item.place, item.per, item.because) for item in fees)
+    infos = tuple(
+        Info(item.name, LineKind.FEE, item.labels.default, item.place, item.per, item.because) for item in fees
+    )
     ledger.put_priced(PricedSlot(Slot(infos, present, amount, quantity)))

@@ -174,7 +174,9 @@ def _settle(
     present = ledger.sheet.let(is_positive(size), "p")
     if present.known is False:
         return
-    infos = tuple(Info(item.name, KINDS[item.kind], item.labels.default, item.place, because=item.because) for item in own)
+    infos = tuple(
+        Info(item.name, KINDS[item.kind], item.labels.default, item.place, because=item.because) for item in own
+    )
     ledger.put(Slot(infos, present, negated(size) if takes else size, on=ledger.on(targets)))
     if effect.falls:
         ledger.fall(

@@ -12,13 +12,17 @@ from fractions import Fraction
 
 from ..plan import BoundKind, OfEach, PolicyKind, Program
 from ..statement import LineKind
-from .buckets import Metered
+from .buckets import Bucket, Metered
+from .cards import CardColumns, apply_cards
 from .charges import Pricing, begin_allowances, price_charge
+from .closing import apply_bounds, apply_taxes, apply_total_rounding
 from .facts import AttributeColumn, StatementFacts
 from .family import Member
+from .fees import price_fees
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
 from .number import Integer, Number, UnfitError, either
+from .policies import apply_policies
 from .sheet import Parameter, Sheet, text_literal
 
 
@@ -44,6 +48,7 @@ def price_family(
     metered: Metered,
     history: Mapping[HistoryKey, Number],
     attributes: Mapping[str, AttributeColumn],
+    cards: CardColumns,
     source: str,
 ) -> FamilyQuery:
     """The query that prices the statements of a family. Raises `UnfitError` or `TooLargeError` where there is none."""
@@ -56,7 +61,7 @@ def price_family(
         if isinstance(charge.source, OfEach):
             raise UnfitError("a charge that rates every event on its own")
         price_charge(pricing, index)
-    _close(pricing)
+    _close(pricing, cards)
     return _written(pricing, source)
 
 
@@ -71,27 +76,23 @@ def _pricing(
     sheet = ledger.sheet
 
     def usage(name: str) -> Number:
-        from .buckets import Bucket
-
         return metered.quantity(sheet, program.meters[name], Bucket(name))[0]
 
     facts = StatementFacts(sheet, members, attributes, usage, ledger.amounts, program.money)
     return Pricing(program, sheet, members, ledger, facts, metered, history)
 
 
-def _close(pricing: Pricing) -> None:
-    from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
-    from .fees import price_fees
-    from .policies import apply_policies
-
-    price_fees(pricing)
+def _close(pricing: Pricing, cards: CardColumns) -> None:
+    program, ledger, facts = pricing.program, pricing.ledger, pricing.facts
+    price_fees(program, ledger, facts)
     for kind in PolicyKind:
-        apply_policies(kind, pricing)
+        apply_policies(kind, program, ledger, facts, pricing.share_in)
+    left_by_policies = ledger.now
     for bound in (BoundKind.MINIMUM, BoundKind.CAP):
-        apply_bounds(bound, pricing)
-    apply_taxes(pricing)
-    apply_total_rounding(pricing)
-    apply_cards(pricing)
+        apply_bounds(bound, program, ledger)
+    tax_shares = apply_taxes(program, ledger, facts)
+    apply_total_rounding(program, ledger)
+    apply_cards(program, ledger, cards, left_by_policies, tax_shares)
 
 
 # Writing

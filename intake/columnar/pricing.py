@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
+from ...engine.batch.cards import CardColumns
 from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.family import Member, families
 from ...engine.batch.history import HistoryKey, WantedHistory
@@ -16,6 +17,7 @@ from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitE
 from ...engine.batch.pricing import FamilyQuery, price_family
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
+from .cards import Held
 from .cells import name
 from .history import Known
 from .tables import insert
@@ -37,7 +39,10 @@ class Family:
 
 
 def plan_families(
-    program: Program, members: Sequence[Member], attributes: Mapping[str, AttributeColumn]
+    program: Program,
+    members: Sequence[Member],
+    attributes: Mapping[str, AttributeColumn],
+    cards: CardColumns,
 ) -> tuple[tuple[Family, ...], tuple[Bucket, ...]]:
     """The families of all members, and the buckets that they ask for."""
     wanted = Wanted()
@@ -45,7 +50,7 @@ def plan_families(
     for number, own in enumerate(families(members)):
         asked, history = Wanted(wanted), WantedHistory()
         try:
-            price_family(program, own, Metered(asked), history, attributes, "metered")
+            price_family(program, own, Metered(asked), history, attributes, cards, "metered")
         except UnfitError as unfit:
             found.append(Family(number, own, str(unfit)))
         except TooLargeError:
@@ -72,6 +77,7 @@ def price(
     metered: Metered,
     history: Mapping[int, Known | str],
     attributes: Mapping[str, AttributeColumn],
+    held: Held,
 ) -> Priced:
     """Make the table `scalar_statement` (sid, reason) and give the queries for all other statements."""
     connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
@@ -86,7 +92,7 @@ def price(
         if reason is None:
             numbers = known.numbers if isinstance(known, Known) else {}
             try:
-                query = price_family(program, family.members, metered, numbers, attributes, source)
+                query = price_family(program, family.members, metered, numbers, attributes, held.columns, source)
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -94,9 +100,9 @@ def price(
         if query is None:
             _leave(connection, family, reason or TOO_LARGE)
             continue
-        _make_source(
-            connection, source, family, query, known if isinstance(known, Known) else None, alone=len(planned) == 1
-        )
+        joined = [known.table] if isinstance(known, Known) else []
+        joined += ["statement_card"] if held.any else []
+        _make_source(connection, source, family, query, joined, alone=len(planned) == 1)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         lines.append(
@@ -120,14 +126,13 @@ def _make_source(
     source: str,
     family: Family,
     query: FamilyQuery,
-    known: Known | None,
+    joined: Sequence[str],
     *,
     alone: bool,
 ) -> None:
     """The view that a family's query reads: its statements, its parameters by member, and what earlier usage decides."""
     sql = "SELECT * FROM metered"
-    if known is not None:
-        sql += f" LEFT JOIN {known.table} USING (sid)"
+    sql += "".join(f" LEFT JOIN {table} USING (sid)" for table in joined)
     if query.parameters:
         types = {"member": "INTEGER", **{parameter.name: parameter.type_ for parameter in query.parameters}}
         columns = [parameter.values for parameter in query.parameters]

@@ -11,18 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
+from ...engine.batch.columns import columns_of
 from ...engine.batch.metering import Usage
 from ...engine.period import DateRange
 from ...engine.plan import Program
 from ..parquet import connect
 from ..rejects import Reject
 from .accounts import load_accounts
+from .cards import make_cards
 from .history import Asked, read_history
 from .pricing import attribute_columns, plan_families, price
 from .scan import scan
 from .statements import make_statements
+from .usage import UsageRelation, usage_relation
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,37 +78,35 @@ def rate_columnar(
 def _rate(run: Columnar, paths: Sequence[str | Path], accounts: str | Path, period: DateRange) -> None:
     program, connection = run.program, run.connection
     loaded = load_accounts(connection, accounts, program.schema)
-    relation, usage, account_type = _stand_in(connection, program, paths, period)
-    statements = make_statements(connection, program, period, account_type)
+    rows = usage_relation(connection, paths, program.schema)
+    relation = f"({rows.sql})"
+    usage = _usage(program, rows, period)
+    statements = make_statements(connection, program, period, rows.types["account"])
     attributes = attribute_columns(connection, program)
-    planned, buckets = plan_families(program, statements.members, attributes)
+    held = make_cards(connection, program)
+    planned, buckets = plan_families(program, statements.members, attributes, held.columns)
     scanned = scan(connection, program, usage, relation, buckets, statements.common)
     asked = [Asked(family.number, family.members, family.history) for family in planned if family.history]
     history = read_history(connection, program, usage, relation, asked) if asked else {}
-    priced = price(connection, program, planned, scanned.metered, history, attributes)
+    priced = price(connection, program, planned, scanned.metered, history, attributes, held)
     run.accounts = loaded.count
     run.lines = priced.lines
     run.totals = priced.totals
     run.infos = priced.infos
 
 
-def _stand_in(connection, program, paths, period):
-    from zoneinfo import ZoneInfo
-
-    from ...engine.batch.columns import columns_of
-
+def _usage(program: Program, rows: UsageRelation, period: DateRange) -> Usage:
+    """The columns of usage as metering sees them."""
     zone = ZoneInfo(program.zone)
-    path = str(paths[0])
-    types = {r[0]: r[1] for r in connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()}
-    digits = {}
-    fields = []
-    for event in program.schema.events.values():
-        for f in event.fields:
-            if types.get(f.name, "").startswith("DECIMAL"):
-                w, sc = types[f.name][8:-1].split(",")
-                digits[f.name] = (int(w) - int(sc), int(sc))
-            if f"{f.name} AS f_{f.name}" not in fields and f.name in types:
-                fields.append(f"{f.name} AS f_{f.name}")
-    rel = f"(SELECT account, event, time, {', '.join(fields)} FROM read_parquet('{path}'))"
-    events = {e.name: columns_of(e, "", digits) for e in program.schema.events.values()}
-    return rel, Usage(events, period.period(zone), zone), types["account"]
+    digits = {field: _digits(rows.types[f"f_{field}"]) for field in rows.fields}
+    events = {event.name: columns_of(event, "", digits) for event in program.schema.events.values()}
+    scale = _digits(rows.types["quantity"])[1] if "quantity" in rows.types else None
+    return Usage(events, period.period(zone), zone, scale)
+
+
+def _digits(type_: str) -> tuple[int, int]:
+    """The digits before and after the point that a type of numbers has."""
+    if not type_.startswith("DECIMAL"):
+        return 38, 0
+    width, scale = type_[8:-1].split(",")
+    return int(width) - int(scale), int(scale)

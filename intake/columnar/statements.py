@@ -88,9 +88,9 @@ def _make_members(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, R
     for index, found in enumerate(rated.values()):
         for place, member in enumerate(found.members):
             covered = member.situation.covered
-            rows.append([member.number, index, place, covered.start, covered.end])
+            rows.append([member.number, index, place, covered.start, covered.end, member.situation.days.end])
     types = {"member": "INTEGER", "kind": "INTEGER", "place": "INTEGER", "from_time": "TIMESTAMPTZ"}
-    insert(connection, "member", {**types, "until_time": "TIMESTAMPTZ"}, rows)
+    insert(connection, "member", {**types, "until_time": "TIMESTAMPTZ", "days_end": "DATE"}, rows)
 
 
 def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[int, int] | None:

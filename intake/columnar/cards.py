@@ -1,0 +1,110 @@
+"""Prepaid cards of statements: which take part, in the order in which they pay, as columns of the statement's row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ...engine.batch.cards import NO_CARDS, CardColumns
+from ...engine.batch.number import Integer, Number, Truth, literal
+from ...engine.plan import Card, Program
+from .cells import text_literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+CARDS_MAX: Final = 6
+"""Statements on which more cards take part are left to the scalar evaluator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The columns of cards, and whether the table `statement_card` has them."""
+
+    columns: CardColumns
+    any: bool
+
+
+def make_cards(connection: duckdb.DuckDBPyConnection, program: Program) -> Held:
+    """Make the table `statement_card`: by `sid` the card (its number in the program) and its worth at each place.
+
+    Cards take part and stand in order as in `closing.apply_cards`.
+    """
+    found = connection.execute(
+        "SELECT count(*) FROM subscription WHERE cards IS NOT NULL AND len(cards) > 0"
+    ).fetchone()
+    if not program.cards or found in (None, (0,)):
+        return Held(NO_CARDS, False)
+    names = list(program.cards)
+    _make_taking_part(connection, program, names)
+    size = connection.execute("SELECT coalesce(max(place), -1) + 1 FROM card_part").fetchone()
+    places = min(int(size[0]) if size else 0, CARDS_MAX)
+    scale = _scale(connection, program)
+    pivot = "".join(
+        f", coalesce(max(card) FILTER (WHERE place = {place}), -1)::INTEGER AS card_{place}"
+        f", coalesce(max(worth * {scale}::DECIMAL({len(str(scale))},0)) FILTER (WHERE place = {place}), 0)::HUGEINT AS worth_{place}"
+        for place in range(places)
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE statement_card AS SELECT sid{pivot}, "
+        f"max(carried::INTEGER) = 1 OR max(place) >= {CARDS_MAX} AS cards_carried FROM card_part GROUP BY sid"
+    )
+    return Held(_columns(connection, places, scale, len(names)), True)
+
+
+def _make_taking_part(connection: duckdb.DuckDBPyConnection, program: Program, names: list[str]) -> None:
+    """A row for each card that takes part in a statement, with its place in the order."""
+    rows = ", ".join(
+        f"({index}, {text_literal(name)}, {_ends(program.cards[name])}, {_exact(program.cards[name])})"
+        for index, name in enumerate(names)
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE card_part AS "
+        f"WITH known(card, name, ends, worth) AS (VALUES {rows}), "
+        "held AS (SELECT s.sid, s.account, m.days_end, c.bought, c.left_over, k.card, c.number, "
+        "coalesce(c.left_over, k.worth) AS worth, "
+        "CASE WHEN k.ends IS NULL THEN NULL ELSE (c.bought + k.ends)::DATE END AS expires "
+        "FROM statement s JOIN member m USING (member), "
+        "LATERAL (SELECT unnest(s.cards).card AS name, unnest(s.cards).bought AS bought, unnest(s.cards).left AS left_over, "
+        "generate_subscripts(s.cards, 1) AS number) c JOIN known k ON k.name = c.name), "
+        "several AS (SELECT account FROM statement GROUP BY account HAVING count(*) > 1) "
+        "SELECT sid, card, worth, (row_number() OVER (PARTITION BY sid ORDER BY coalesce(expires, DATE '9999-12-31'), bought, "
+        "number) - 1)::INTEGER AS place, account IN (SELECT account FROM several) AS carried FROM held "
+        "WHERE bought < days_end AND (expires IS NULL OR expires >= days_end)"
+    )
+
+
+def _ends(card: Card) -> str:
+    """How long a card is valid, as the engine adds it to a day: the last day of a shorter month."""
+    if card.valid_months is not None:
+        return f"INTERVAL {card.valid_months} MONTH"
+    if card.valid_days is not None:
+        return f"INTERVAL {card.valid_days} DAY"
+    return "NULL::INTERVAL"
+
+
+def _exact(card: Card) -> str:
+    """A card's worth as a decimal."""
+    digits = 0
+    while (card.worth * 10**digits).denominator != 1:
+        digits += 1
+    number = str(int(card.worth * 10**digits)).rjust(digits + 1, "0")
+    text = f"{number[:-digits]}.{number[-digits:]}" if digits else number
+    return f"{text_literal(text)}::DECIMAL(38,{digits})"
+
+
+def _scale(connection: duckdb.DuckDBPyConnection, program: Program) -> int:
+    """The scale at which every worth is a whole number."""
+    types = {row[0]: row[1] for row in connection.execute("DESCRIBE card_part").fetchall()}
+    return 10 ** int(types["worth"].partition(",")[2].rstrip(")") or 0)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, places: int, scale: int, cards: int) -> CardColumns:
+    numbers: list[Integer] = []
+    worths: list[Number] = []
+    for place in range(places):
+        ends = connection.execute(f"SELECT max(worth_{place})::VARCHAR FROM statement_card").fetchone()
+        high = int(ends[0]) if ends and ends[0] is not None else 0
+        numbers.append(Integer(f"coalesce(card_{place}, -1)", -1, cards - 1))
+        worths.append(Number(literal(0) if high == 0 else Integer(f"coalesce(worth_{place}, 0)", 0, high), scale))
+    return CardColumns(tuple(numbers), tuple(worths), Truth("coalesce(cards_carried, false)"))
