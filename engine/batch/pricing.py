@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from ..plan import BoundKind, OfEach, PolicyKind, Program
 from ..statement import LineKind
@@ -21,8 +20,9 @@ from .family import Member
 from .fees import price_fees
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
-from .number import Integer, Number, UnfitError, either
+from .number import Integer, Number, UnfitError, add, either
 from .policies import apply_policies
+from .quantities import quantity_sql
 from .sheet import Parameter, Sheet, text_literal
 
 
@@ -105,7 +105,7 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
     rows: list[str] = []
     for order, slot in enumerate(slots):
         info = _info(sheet, slot, infos)
-        quantity, exact = _quantity_sql(sheet, slot.quantity)
+        quantity, exact = quantity_sql(sheet, ledger, slot.quantity)
         condition = slot.present.sql
         row = (
             f"{{ord: {order}, info: {info}, amount: ({slot.amount.sql})::HUGEINT, quantity: {quantity}, exact: {exact}, "
@@ -114,12 +114,11 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
         rows.append(row if slot.present.known else f"CASE WHEN {condition} THEN {row} END")
     total, due = total_and_due(ledger)
     unfit = either(*(condition for _, condition in ledger.scalar))
-    kept = "" if unfit.known is False else f" WHERE NOT {unfit.sql}"
     inner = (
         sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line", f"{unfit.sql} AS unfit"]) if rows else ""
     )
     lines = (
-        f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL{'' if not kept else ' AND NOT unfit'}"
+        f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL{'' if unfit.known is False else ' AND NOT unfit'}"
         if rows
         else "SELECT NULL::INTEGER AS sid, NULL::INTEGER AS ord, NULL::INTEGER AS info, NULL::HUGEINT AS amount, "
         "NULL::DECIMAL(38,6) AS quantity, NULL::VARCHAR AS exact, NULL::VARCHAR AS applied_to WHERE false"
@@ -141,8 +140,6 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
 
 def total_and_due(ledger: Ledger) -> tuple[Integer, Integer]:
     """The sum of all lines that are added, and what is left of it when cards have paid."""
-    from .number import add
-
     sheet = ledger.sheet
     total = sheet.let(add(*(slot.amount for slot in ledger.added())))
     prepaid = [slot.amount for slot in ledger.slots if slot.kind is LineKind.PREPAID]
@@ -182,34 +179,3 @@ def _quoted(name: str) -> str:
     import json
 
     return json.dumps(name, ensure_ascii=False)
-
-
-QUANTITY_DIGITS = 12
-"""Decimals behind the point that the column of quantities has; a quantity that needs more has its exact text too."""
-
-
-def _quantity_sql(sheet: Sheet, quantity: Number | None) -> tuple[str, str]:
-    """A line's quantity as a decimal, and as an exact text where the decimal is not exact."""
-    type_ = f"DECIMAL(38,{QUANTITY_DIGITS})"
-    if quantity is None:
-        return f"NULL::{type_}", "NULL::VARCHAR"
-    exact = 10**QUANTITY_DIGITS
-    if quantity.under is None and exact % quantity.scale == 0:
-        top = quantity.top
-        digits = _digits(quantity.scale)
-        if digits is not None:
-            return f"(({top.sql})::DECIMAL(38,0) * {_unit(digits)})::{type_}", "NULL::VARCHAR"
-    raise UnfitError("a quantity that no decimal of twelve digits holds")
-
-
-def _digits(scale: int) -> int | None:
-    """How many decimals a power of ten stands for."""
-    digits = len(str(scale)) - 1
-    return digits if scale == 10**digits else None
-
-
-def _unit(digits: int) -> str:
-    return f"{'1' if not digits else '0.' + '0' * (digits - 1) + '1'}::DECIMAL({digits + 1},{digits})"
-
-
-__all__ = ["FamilyQuery", "Fraction", "price_family"]
