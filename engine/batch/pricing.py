@@ -29,14 +29,15 @@ from .sheet import Parameter, Sheet, text_literal
 @dataclass(frozen=True, slots=True)
 class FamilyQuery:
     """The query of a family. `lines` is a SELECT of (sid, ord, info, amount, quantity, exact, applied_to), `totals` one of
-    (sid, total, due), `scalar` one of (sid, reason) for the statements that are left to the scalar evaluator.
+    (sid, total, due), `scalar` one of (sid, reason) for the statements that are left to the scalar evaluator: their lines
+    and totals mean nothing.
 
     All read `{source}`: the table of the family's statements, whose columns hold buckets, attributes and `parameters`.
     `infos` are the lines' constant parts: `info` counts through them.
     """
 
     parameters: tuple[Parameter, ...]
-    lines: str
+    lines: str | None
     totals: str
     scalar: str | None
     infos: tuple[Info, ...]
@@ -114,28 +115,15 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
         rows.append(row if slot.present.known else f"CASE WHEN {condition} THEN {row} END")
     total, due = total_and_due(ledger)
     unfit = either(*(condition for _, condition in ledger.scalar))
-    inner = (
-        sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line", f"{unfit.sql} AS unfit"]) if rows else ""
-    )
-    lines = (
-        f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL{'' if unfit.known is False else ' AND NOT unfit'}"
-        if rows
-        else "SELECT NULL::INTEGER AS sid, NULL::INTEGER AS ord, NULL::INTEGER AS info, NULL::HUGEINT AS amount, "
-        "NULL::DECIMAL(38,6) AS quantity, NULL::VARCHAR AS exact, NULL::VARCHAR AS applied_to WHERE false"
-    )
-    totals = sheet.select(
-        source, ["sid", f"({total.sql})::HUGEINT AS total", f"({due.sql})::HUGEINT AS due", f"{unfit.sql} AS unfit"]
-    )
+    inner = sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line"]) if rows else ""
+    lines = f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL" if rows else None
+    totals = sheet.select(source, ["sid", f"({total.sql})::HUGEINT AS total", f"({due.sql})::HUGEINT AS due"])
     scalar = None
     if unfit.known is not False:
         words = " ".join(f"WHEN {condition.sql} THEN {text_literal(reason)}" for reason, condition in ledger.scalar)
-        scalar = (
-            f"SELECT sid, reason FROM ({sheet.select(source, ['sid', f'CASE {words} END AS reason'])}) "
-            "WHERE reason IS NOT NULL"
-        )
-    return FamilyQuery(
-        tuple(sheet.parameters), lines, f"SELECT sid, total, due FROM ({totals}) WHERE NOT unfit", scalar, tuple(infos)
-    )
+        reasons = sheet.select(source, ["sid", f"CASE {words} END AS reason"])
+        scalar = f"SELECT sid, reason FROM ({reasons}) WHERE reason IS NOT NULL"
+    return FamilyQuery(tuple(sheet.parameters), lines, totals, scalar, tuple(infos))
 
 
 def total_and_due(ledger: Ledger) -> tuple[Integer, Integer]:

@@ -105,9 +105,9 @@ def price(
         _make_source(connection, source, family, query, joined, alone=len(planned) == 1)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
-        lines.append(
-            f"SELECT sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to FROM ({query.lines})"
-        )
+        if query.lines is not None:
+            columns = f"sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to"
+            lines.append(f"SELECT {columns} FROM ({query.lines})")
         totals.append(query.totals)
         infos.extend(query.infos)
     return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))

@@ -18,14 +18,17 @@ from ...engine.batch.columns import columns_of
 from ...engine.batch.metering import Usage
 from ...engine.period import DateRange
 from ...engine.plan import Program
+from ...engine.usage import Subscription
 from ..parquet import connect
 from ..rejects import Reject
 from .accounts import load_accounts
 from .cards import make_cards
 from .history import Asked, read_history
 from .pricing import attribute_columns, plan_families, price
+from .results import fill
+from .scalar_road import rated_one_by_one
 from .scan import scan
-from .statements import make_statements
+from .statements import Statements, make_statements
 from .usage import UsageRelation, usage_relation
 
 if TYPE_CHECKING:
@@ -34,7 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Columnar:
-    """A run: counts of rows as in `UsageIntake`, what went the scalar road and why, and what was refused."""
+    """A run: counts of rows as in `UsageIntake`, what went the scalar road and why, and what was refused.
+
+    `total` is the sum of all statements in money units; `scalar` counts accounts by reason.
+    """
 
     program: Program
     connection: duckdb.DuckDBPyConnection
@@ -50,9 +56,6 @@ class Columnar:
     refusals: tuple[Diagnostic, ...] = ()
     rejects: tuple[Reject, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
-    lines: str | None = None
-    totals: str | None = None
-    infos: tuple = ()
 
 
 @contextmanager
@@ -69,19 +72,29 @@ def rate_columnar(
     connection = connect()
     try:
         run = Columnar(program, connection)
-        _rate(run, usage, accounts, period)
+        loaded = load_accounts(connection, accounts, program.schema)
+        rows = usage_relation(connection, usage, program.schema)
+        rate_relation(run, f"({rows.sql})", rows.types, rows.fields, period, loaded.beyond)
         yield run
     finally:
         connection.close()
 
 
-def _rate(run: Columnar, paths: Sequence[str | Path], accounts: str | Path, period: DateRange) -> None:
+def rate_relation(
+    run: Columnar,
+    relation: str,
+    types: Mapping[str, str],
+    fields: Sequence[str],
+    period: DateRange,
+    beyond: Mapping[int, Subscription],
+) -> None:
+    """Rate the subscriptions of the table `subscription` on the rows of a relation, and fill the tables of statements.
+
+    `types` are those of the relation's columns; `fields` are the fields that have one.
+    """
     program, connection = run.program, run.connection
-    loaded = load_accounts(connection, accounts, program.schema)
-    rows = usage_relation(connection, paths, program.schema)
-    relation = f"({rows.sql})"
-    usage = _usage(program, rows, period)
-    statements = make_statements(connection, program, period, rows.types["account"])
+    usage = _usage(program, types, fields, period)
+    statements = make_statements(connection, program, period, types["account"])
     attributes = attribute_columns(connection, program)
     held = make_cards(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes, held.columns)
@@ -89,18 +102,40 @@ def _rate(run: Columnar, paths: Sequence[str | Path], accounts: str | Path, peri
     asked = [Asked(family.number, family.members, family.history) for family in planned if family.history]
     history = read_history(connection, program, usage, relation, asked) if asked else {}
     priced = price(connection, program, planned, scanned.metered, history, attributes, held)
-    run.accounts = loaded.count
-    run.lines = priced.lines
-    run.totals = priced.totals
-    run.infos = priced.infos
+    _leave_whole_accounts(connection, beyond)
+    run.scalar = _reasons(connection, statements)
+    lone = (
+        "SELECT account FROM statement JOIN scalar_statement USING (sid) UNION ALL SELECT account FROM subscription "
+        "JOIN subscription_kind USING (sub) JOIN kind USING (kind) WHERE unfit IS NOT NULL"
+    )
+    answered = rated_one_by_one(connection, program, relation, period, beyond, lone) if run.scalar else iter(())
+    results = fill(connection, statements.members, priced, answered)
+    run.total, run.accounts, run.refusals = results.total, results.accounts, results.refusals
 
 
-def _usage(program: Program, rows: UsageRelation, period: DateRange) -> Usage:
+def _leave_whole_accounts(connection: duckdb.DuckDBPyConnection, beyond: Mapping[int, Subscription]) -> None:
+    """Leave accounts to the scalar evaluator whose attributes no column holds, and all statements of accounts that an
+    earlier query left."""
+    if beyond:
+        connection.execute(
+            "INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE sub IN (SELECT unnest(?::INTEGER[]))",
+            ["attributes of more than 38 digits", list(beyond)],
+        )
+
+
+def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> Mapping[str, int]:
+    found = connection.execute(
+        "SELECT reason, count(DISTINCT account) FROM scalar_statement JOIN statement USING (sid) GROUP BY reason ORDER BY reason"
+    ).fetchall()
+    return {**dict(found), **statements.unfit}
+
+
+def _usage(program: Program, types: Mapping[str, str], fields: Sequence[str], period: DateRange) -> Usage:
     """The columns of usage as metering sees them."""
     zone = ZoneInfo(program.zone)
-    digits = {field: _digits(rows.types[f"f_{field}"]) for field in rows.fields}
+    digits = {name: _digits(types[f"f_{name}"]) for name in fields}
     events = {event.name: columns_of(event, "", digits) for event in program.schema.events.values()}
-    scale = _digits(rows.types["quantity"])[1] if "quantity" in rows.types else None
+    scale = _digits(types["quantity"])[1] if "quantity" in types else None
     return Usage(events, period.period(zone), zone, scale)
 
 
@@ -110,3 +145,6 @@ def _digits(type_: str) -> tuple[int, int]:
         return 38, 0
     width, scale = type_[8:-1].split(",")
     return int(width) - int(scale), int(scale)
+
+
+__all__ = ["Columnar", "UsageRelation", "rate_columnar", "rate_relation"]
