@@ -101,6 +101,20 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run says of its rows and accounts at its end."""
+
+    read: int
+    counted: int
+    repeated: int
+    rejected: int
+    outside: int
+    unsubscribed: int
+    accounts: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rated:
     """Everything that was rated, and what was read for it."""
 
@@ -112,6 +126,14 @@ class Rated:
     outside: int
     unsubscribed: int
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def summary(self) -> Summary:
+        """What is said of it at its end."""
+        usage = self.usage
+        accounts = len({item.account for item in self.statements})
+        rows = usage.read, usage.counted, usage.repeated, usage.rejected
+        return Summary(*rows, self.outside, self.unsubscribed, accounts, self.notes)
 
 
 def stop(findings: Sequence[Diagnostic], code: int = EXIT_USE, sources: Mapping[str, Source] | None = None) -> None:
@@ -334,18 +356,17 @@ def _reaches_back_to(program: Program, subscriptions: Sequence[Subscription], pe
     return min(reaching, default=None)
 
 
-def say_summary(rated: Rated, total: str) -> None:
+def say_summary(summary: Summary, total: str) -> None:
     """The summary of a run, on standard error."""
-    usage = rated.usage
     note(
-        f"{number_of(usage.read, 'event')} read: {usage.counted:,} counted, {usage.repeated:,} repeated, "
-        f"{usage.rejected:,} rejected; {rated.outside:,} of those counted outside the period"
+        f"{number_of(summary.read, 'event')} read: {summary.counted:,} counted, {summary.repeated:,} repeated, "
+        f"{summary.rejected:,} rejected; {summary.outside:,} of those counted outside the period"
     )
-    note(f"{number_of(len({item.account for item in rated.statements}), 'account')}; total {total}")
-    if rated.unsubscribed:
-        events = number_of(rated.unsubscribed, "event")
+    note(f"{number_of(summary.accounts, 'account')}; total {total}")
+    if summary.unsubscribed:
+        events = number_of(summary.unsubscribed, "event")
         note(f"warning: {events} inside the period, while the account has no subscription")
-    for text in rated.notes:
+    for text in summary.notes:
         note(f"note: {text}")
 
 
