@@ -14,7 +14,7 @@ from ..plan import Combination, Policy, PolicyKind, Program
 from ..statement import LineKind
 from .effects import Effect, Scene, WindowShares
 from .facts import UNKNOWN_ATTRIBUTE, StatementFacts, stands
-from .ledger import Fall, Info, Ledger, Slot, Target
+from .ledger import Fall, Ledger, Slot, Target, info_of
 from .number import (
     NOTHING,
     ONE,
@@ -174,9 +174,7 @@ def _settle(
     present = ledger.sheet.let(is_positive(size), "p")
     if present.known is False:
         return
-    infos = tuple(
-        Info(item.name, KINDS[item.kind], item.labels.default, item.place, because=item.because) for item in own
-    )
+    infos = tuple(info_of(item, KINDS[item.kind]) for item in own)
     ledger.put(Slot(infos, present, negated(size) if takes else size, on=ledger.on(targets)))
     if effect.falls:
         ledger.fall(
