@@ -1,6 +1,6 @@
 """Random price lists and lines for the steps after charges: policies, fees, bounds, taxes, cards.
 
-`closings()` draws the plans of a family, which differ in their numbers, and statements whose charges already have lines.
+`closings()` draws the plans of a family, which differ in their numbers, and statements whose charges have lines.
 """
 
 from __future__ import annotations
@@ -311,10 +311,7 @@ ATOMS = (
 
 @st.composite
 def _when(draw: st.DrawFn) -> list[Part]:
-    found: list[Part] = []
-    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2]))):
-        found.append(f"  when {draw(conditions())}\n")
-    return found
+    return [f"  when {draw(conditions())}\n" for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2])))]
 
 
 def conditions() -> st.SearchStrategy[str]:
