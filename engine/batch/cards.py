@@ -11,7 +11,7 @@ from ..plan import Card, Program
 from ..statement import LineKind
 from .allocation import allocate
 from .closing import TaxShares
-from .ledger import Info, Ledger, Slot
+from .ledger import Ledger, Slot, info_of
 from .number import (
     FALSE,
     ONE,
@@ -135,7 +135,7 @@ def _put(card: Card, where: Truth, paid: Integer, ledger: Ledger) -> None:
     if present.known is False:
         return
     amount = ledger.sheet.let(choose(where, negated(paid), ZERO))
-    info = Info(card.name, LineKind.PREPAID, card.labels.default, card.place, because=card.because)
+    info = info_of(card, LineKind.PREPAID)
     on = tuple((name, TRUE) for name in card.pays)
     ledger.put(Slot((info,) * len(ledger.members), present, amount, on=on))
 

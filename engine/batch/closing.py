@@ -15,7 +15,7 @@ from ..statement import LineKind
 from .allocation import allocate
 from .facts import StatementFacts, stands
 from .family import Member
-from .ledger import Fall, Info, Ledger, Slot, Target
+from .ledger import Fall, Info, Ledger, Slot, Target, info_of
 from .number import (
     ZERO,
     Integer,
@@ -200,7 +200,7 @@ def _apply_tax(
     if present.known is False:
         return
     kind = LineKind.INCLUDED_TAX if tax.included else LineKind.TAX
-    infos = tuple(Info(item.name, kind, item.labels.default, item.place, because=item.because) for item in taxes)
+    infos = tuple(info_of(item, kind) for item in taxes)
     ledger.put(Slot(infos, present, amount, on=ledger.on(targets)))
     if not tax.included:
         added.append((targets, amount))

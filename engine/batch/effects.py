@@ -89,12 +89,16 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What policies look at. `shares` gives the parts of lines that lie in windows."""
+    """What policies look at. `shares` gives the parts of lines that lie in windows.
+
+    With `exact` no effect has bounds instead of an amount; that may raise `TooLargeError`.
+    """
 
     ledger: Ledger
     facts: StatementFacts
     money: MoneyUnit
     shares: WindowShares
+    exact: bool = False
 
     def effect(self, policies: Sequence[Policy], targets: Sequence[Target], at: int) -> Effect:
         """The effect of a policy (one of each member) on targets as they are at a moment, its `at most` included."""
@@ -198,7 +202,7 @@ class Scene:
     def _sum(self, parts: Sequence[Number]) -> tuple[Number, Number | None]:
         """The sum; where no integer holds it over all divisors at once, bounds of it that lie close together."""
         sheet = self.ledger.sheet
-        if len({part.under.sql for part in parts if part.under is not None}) <= 1:
+        if self.exact or len({part.under.sql for part in parts if part.under is not None}) <= 1:
             return sheet.let_number(sum_of(*parts)), None
         lows, opens = [], []
         for part in parts:

@@ -7,7 +7,7 @@ from ..evaluators.fees import terms_due
 from ..plan import Program
 from ..statement import LineKind
 from .facts import UNKNOWN_ATTRIBUTE, StatementFacts, stands
-from .ledger import Info, Ledger, PricedSlot, Slot
+from .ledger import Ledger, PricedSlot, Slot, info_of
 from .number import ZERO, both, choose, compare, fraction, product_of
 
 
@@ -35,7 +35,5 @@ def _price_fee(index: int, program: Program, ledger: Ledger, facts: StatementFac
     present = sheet.let(compare(amount, Comparison.IS_NOT, ZERO))
     if present.known is False:
         return
-    infos = tuple(
-        Info(item.name, LineKind.FEE, item.labels.default, item.place, item.per, item.because) for item in fees
-    )
+    infos = tuple(info_of(item, LineKind.FEE, item.per) for item in fees)
     ledger.put_priced(PricedSlot(Slot(infos, present, amount, quantity)))

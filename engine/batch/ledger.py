@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..derivation import Place
-from ..plan import Charge
+from ..plan import Card, Charge, Fee, Policy, Tax
 from ..statement import LineKind
 from .allocation import allocate, moved_to_room
 from .family import Combination, Member
@@ -42,9 +42,14 @@ class Info:
     by: tuple[tuple[str, str], ...] = ()
 
 
+def info_of(rule: Fee | Policy | Tax | Card, kind: LineKind, unit: str = "") -> Info:
+    """The constant part of the line of a rule that has one line."""
+    return Info(rule.name, kind, rule.labels.default, rule.place, unit, rule.because)
+
+
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """A part of a line's quantity at one unit price, as `slices.Portion`: `size` may be zero."""
+    """A part of a line's quantity at one unit price, as `slices.Portion`: `size` is zero where there is none of it."""
 
     size: Number
     unit_price: Number

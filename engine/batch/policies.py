@@ -6,6 +6,7 @@ The meaning is `evaluators.policies`, form by form.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from ...money import Rounding
@@ -14,7 +15,7 @@ from ..plan import Combination, Policy, PolicyKind, Program
 from ..statement import LineKind
 from .effects import Effect, Scene, WindowShares
 from .facts import UNKNOWN_ATTRIBUTE, StatementFacts, stands
-from .ledger import Fall, Info, Ledger, Slot, Target
+from .ledger import Fall, Ledger, Slot, Target, info_of
 from .number import (
     NOTHING,
     ONE,
@@ -132,14 +133,17 @@ def _shares(scene: Scene, own: Sequence[Policy], where: Truth) -> dict[int, Numb
     targets = _targets(own, ledger)
     if not targets:
         return {}
-    effect = scene.effect(own, targets, ledger.now)
+    try:
+        effect = scene.effect(own, targets, ledger.now)
+        if effect.upper is not None and effect.per_weight is None:
+            effect = replace(scene, exact=True).effect(own, targets, ledger.now)
+    except TooLargeError:
+        raise UnfitError("the best one of policies where one is for a window, and more than a percentage") from None
     ledger.refuse_where(UNKNOWN_ATTRIBUTE, both(where, effect.missing))
     live = sheet.let(both(where, effect.exists))
     weights = effect.weights()
     if effect.per_weight is not None:
         found = [product_of(effect.per_weight, weight) for weight in weights]
-    elif effect.upper is not None:
-        raise UnfitError("the best one of policies where one is for a window and not a plain percentage")
     else:
         whole = sheet.let_number(sum_of(*weights))
         divisor = Number(sheet.let(greatest(whole.top, ONE)), whole.scale, whole.under)
@@ -174,9 +178,7 @@ def _settle(
     present = ledger.sheet.let(is_positive(size), "p")
     if present.known is False:
         return
-    infos = tuple(
-        Info(item.name, KINDS[item.kind], item.labels.default, item.place, because=item.because) for item in own
-    )
+    infos = tuple(info_of(item, KINDS[item.kind]) for item in own)
     ledger.put(Slot(infos, present, negated(size) if takes else size, on=ledger.on(targets)))
     if effect.falls:
         ledger.fall(
