@@ -29,7 +29,7 @@ from .results import fill
 from .scalar_road import rated_one_by_one
 from .scan import scan
 from .statements import Statements, make_statements
-from .usage import UsageRelation, usage_relation
+from .usage import usage_relation
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,27 +74,30 @@ def rate_columnar(
         run = Columnar(program, connection)
         loaded = load_accounts(connection, accounts, program.schema)
         rows = usage_relation(connection, usage, program.schema)
-        rate_relation(run, f"({rows.sql})", rows.types, rows.fields, period, loaded.beyond)
+        metered = any(query.rows.meters and query.rows.scan.column("meter") is not None for query in rows.queries)
+        source = Source(f"({rows.sql})", rows.types, rows.fields, has_quantities=metered)
+        rate_relation(run, source, period, loaded.beyond)
         yield run
     finally:
         connection.close()
 
 
-def rate_relation(
-    run: Columnar,
-    relation: str,
-    types: Mapping[str, str],
-    fields: Sequence[str],
-    period: DateRange,
-    beyond: Mapping[int, Subscription],
-) -> None:
-    """Rate the subscriptions of the table `subscription` on the rows of a relation, and fill the tables of statements.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A relation of valid usage: a table or a query in brackets, the types of its columns, the fields that have one, and
+    whether there are metered quantities among the rows."""
 
-    `types` are those of the relation's columns; `fields` are the fields that have one.
-    """
-    program, connection = run.program, run.connection
-    usage = _usage(program, types, fields, period)
-    statements = make_statements(connection, program, period, types["account"])
+    relation: str
+    types: Mapping[str, str]
+    fields: Sequence[str]
+    has_quantities: bool = False
+
+
+def rate_relation(run: Columnar, source: Source, period: DateRange, beyond: Mapping[int, Subscription]) -> None:
+    """Rate the subscriptions of the table `subscription` on the rows of a relation, and fill the tables of statements."""
+    program, connection, relation = run.program, run.connection, source.relation
+    usage = _usage(program, source, period)
+    statements = make_statements(connection, program, period, source.types["account"])
     attributes = attribute_columns(connection, program)
     held = make_cards(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes, held.columns)
@@ -130,12 +133,12 @@ def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> M
     return {**dict(found), **statements.unfit}
 
 
-def _usage(program: Program, types: Mapping[str, str], fields: Sequence[str], period: DateRange) -> Usage:
+def _usage(program: Program, source: Source, period: DateRange) -> Usage:
     """The columns of usage as metering sees them."""
     zone = ZoneInfo(program.zone)
-    digits = {name: _digits(types[f"f_{name}"]) for name in fields}
+    digits = {name: _digits(source.types[f"f_{name}"]) for name in source.fields}
     events = {event.name: columns_of(event, "", digits) for event in program.schema.events.values()}
-    scale = _digits(types["quantity"])[1] if "quantity" in types else None
+    scale = _digits(source.types["quantity"])[1] if source.has_quantities else None
     return Usage(events, period.period(zone), zone, scale)
 
 
@@ -146,5 +149,3 @@ def _digits(type_: str) -> tuple[int, int]:
     width, scale = type_[8:-1].split(",")
     return int(width) - int(scale), int(scale)
 
-
-__all__ = ["Columnar", "UsageRelation", "rate_columnar", "rate_relation"]
