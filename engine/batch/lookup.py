@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -198,6 +198,13 @@ class Lookup:
         variants, windows = range(len(self.trees)), range(1 << len(self.windows))
         return tuple(product(variants, *domains, windows))
 
+    def at_windows(
+        self, combinations: Iterable[Sequence[Value | int | None]], windows: Sequence[int]
+    ) -> tuple[tuple[Value | int | None, ...], ...]:
+        """The combinations as they read at other times: each at every one of these sets of open windows."""
+        apart = dict.fromkeys(tuple(combination[:-1]) for combination in combinations)
+        return tuple((*combination, mask) for combination in apart for mask in windows)
+
     def answers(self, combinations: Iterable[Sequence[Value | int | None]]) -> Iterator[Answer]:
         """What prices each combination, given as a row of `keys_sql`."""
         bits = {name: 1 << bit for bit, name in _bits(self)}
@@ -249,11 +256,19 @@ class Lookup:
         return " AND ".join(found) or "true"
 
 
-def lookup_of(charges: Mapping[int, Charge], reading: Reading, window_sql: WindowSql, *, shows_keys: bool) -> Lookup:
+def lookup_of(
+    charges: Mapping[int, Charge],
+    reading: Reading,
+    window_sql: WindowSql,
+    *,
+    shows_keys: bool,
+    apart: Callable[[Charge], Hashable] | None = None,
+) -> Lookup:
     """The lookup of the charge of each version; all have the same columns.
 
     With `shows_keys` the answers hold the keys of lines, so that values which tables cannot tell apart stay apart where
-    a line shows them. Raises `ValueError` where columns differ.
+    a line shows them. Charges of which `apart` says different things are variants even where their tables read alike.
+    Raises `ValueError` where columns differ.
     """
     shapes = {tuple((column.kind, column.name) for column in charge.columns) for charge in charges.values()}
     if len(shapes) > 1:
@@ -264,7 +279,7 @@ def lookup_of(charges: Mapping[int, Charge], reading: Reading, window_sql: Windo
     variants: dict[int, int] = {}
     seen: dict[int, object] = {}
     for version, charge in charges.items():
-        form = _form(charge.tree, seen)
+        form = (_form(charge.tree, seen), None if apart is None else apart(charge))
         if form not in forms:
             forms[form] = len(trees)
             trees.append(charge.tree)
@@ -277,8 +292,13 @@ def lookup_of(charges: Mapping[int, Charge], reading: Reading, window_sql: Windo
         key = _key_column(index, column, branches, reading, shows_keys=shows_keys)
         if key is not None:
             keys.append(key)
-    names = sorted({name for tree in trees for branch in _branches(tree) for name, _ in branch.windows})
-    return Lookup(columns, variants, tuple(trees), tuple(keys), tuple(names), window_sql, shows_keys)
+    names = tuple(sorted({name for tree in trees for name in windows_asked(tree)}))
+    return Lookup(columns, variants, tuple(trees), tuple(keys), names, window_sql, shows_keys)
+
+
+def windows_asked(tree: Tree) -> frozenset[str]:
+    """The windows that a table names."""
+    return frozenset(name for branch in _branches(tree) for name, _ in branch.windows)
 
 
 def _key_column(

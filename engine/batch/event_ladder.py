@@ -156,6 +156,7 @@ def _graduated(sheet: Sheet, ladders: Ladders, stretch: Stretch) -> tuple[Intege
     end, start = stretch.end, stretch.start
     past = end.high
     parts: list[Integer] = []
+    refusals: list[Truth] = []
     for index in range(ladders.depth):
         bands = [
             schedule.bands[index] if schedule.mode is Mode.GRADUATED and index < len(schedule.bands) else None
@@ -179,11 +180,12 @@ def _graduated(sheet: Sheet, ladders: Ladders, stretch: Stretch) -> tuple[Intege
         entered = _entered(index, stretch, low, upper)
         paid = bare if used == bare else choose(is_positive(size), used, bare)
         parts += [_stepped(sheet, ladders, bands, size), choose(entered, paid, ZERO)]
-    refusing = sheet.integers([_refused_from(ladders, schedule, past) for schedule in ladders.schedules])
-    refused = compare(end, Comparison.GREATER, refusing)
-    if start is not None and refused.known is not False:
-        raise UnfitError("an event that is cut at windows, whose bands may refuse it")
-    return sheet.let(add(*parts)), refused
+        refusing_bands = sheet.truths([band is not None and band.refused for band in bands])
+        refusals.append(both(refusing_bands, is_positive(size)))
+    if start is None:
+        refusing = sheet.integers([_refused_from(ladders, schedule, past) for schedule in ladders.schedules])
+        return sheet.let(add(*parts)), compare(end, Comparison.GREATER, refusing)
+    return sheet.let(add(*parts)), either(*refusals)
 
 
 def _entered(index: int, stretch: Stretch, low: Integer, upper: Integer) -> Truth:

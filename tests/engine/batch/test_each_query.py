@@ -1,0 +1,331 @@
+"""The query over events gives what `price_each` gives, exactly and before the line is rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratebook.diagnostics import Source
+from ratebook.engine.batch.columns import NUMERIC, EventColumns, FieldColumn, columns_of
+from ratebook.engine.batch.each import Times, each_lookup, each_query, shape_of
+from ratebook.engine.batch.lookup import Reading, SourceColumn
+from ratebook.engine.batch.table import SmallTable
+from ratebook.engine.batch.windows import window_sql
+from ratebook.engine.compiler.compile import compile_ruleset
+from ratebook.engine.evaluators.each import price_each
+from ratebook.engine.evaluators.meter import in_order
+from ratebook.engine.evaluators.situation import Readings, Refused, Situation
+from ratebook.engine.period import DateRange, Period
+from ratebook.engine.plan import Charge, ColumnKind, OfEach, Plan, Program
+from ratebook.engine.usage import FieldKind, FieldSchema, Subscription, UsageEvent, Value
+from ratebook.intake.parquet import connect
+
+ROOT = Path(__file__).parents[3]
+FILES = [
+    ROOT / "tests/cases/worked/each.rates",
+    ROOT / "rulesets/telecom/telecom.rates",
+    ROOT / "rulesets/cloud/cloud.rates",
+    ROOT / "tests/cases/trade/telephone.rates",
+    ROOT / "tests/cases/trade/payments.rates",
+    ROOT / "tests/cases/trade/parking.rates",
+    ROOT / "tests/cases/trade/rides.rates",
+    ROOT / "tests/cases/trade/freight.rates",
+    ROOT / "tests/cases/worked/edges_time.rates",
+    ROOT / "tests/cases/worked/edges_quantities.rates",
+]
+MARCH = DateRange(date(2026, 3, 1), date(2026, 4, 1))
+REACH = Period(datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 4, 20, tzinfo=UTC))
+
+
+def compiled(text: str, path: Path | None = None) -> Program:
+    def read(name: str) -> str | None:
+        file = (path or Path("nowhere")).parent / name
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    found = compile_ruleset(Source("case.rates", text), read)
+    assert found.program is not None, [item.message for item in found.findings]
+    return found.program
+
+
+@cache
+def program_of(path: Path) -> Program:
+    return compiled(path.read_text(encoding="utf-8"), path)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Charges that one query rates: by version, with the plans that they stand in."""
+
+    program: Program
+    charges: Mapping[int, Charge]
+    plans: Mapping[int, Plan]
+
+
+def cases_of(program: Program) -> Iterator[Case]:
+    found: dict[object, list[tuple[Charge, Plan]]] = {}
+    for versions in program.plans.values():
+        for plan in versions:
+            for charge in plan.charges:
+                if isinstance(charge.source, OfEach):
+                    found.setdefault(shape_of(charge), []).append((charge, plan))
+    for group in found.values():
+        yield Case(
+            program,
+            {version: charge for version, (charge, _) in enumerate(group, 3)},
+            {version: plan for version, (_, plan) in enumerate(group, 3)},
+        )
+
+
+CASES = {
+    f"{path.stem} {number} {next(iter(case.charges.values())).name}": case
+    for path in FILES
+    for number, case in enumerate(cases_of(program_of(path)))
+}
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as opened:
+        yield opened
+
+
+# What is drawn
+
+
+@st.composite
+def events_of(draw: st.DrawFn, case: Case) -> list[tuple[int, UsageEvent]]:
+    """Events of a few statements in March; with an id, or without and apart in time."""
+    charge = next(iter(case.charges.values()))
+    assert isinstance(charge.source, OfEach)
+    schema = case.program.schema.events[charge.source.event]
+    zone = ZoneInfo(case.program.zone)
+    covered = MARCH.period(zone)
+    seconds = int(covered.duration.total_seconds())
+    near = [19 * 3600 - 40, 8 * 3600 - 1, 29 * 86400 - 61, 28 * 86400 + 3590, 9 * 86400 + 20 * 3600 - 30]
+    found = []
+    for number in range(draw(st.integers(0, 12))):
+        at = draw(st.integers(0, seconds - 1) | st.sampled_from(near).map(lambda n: n % seconds))
+        time = covered.start + timedelta(seconds=at, microseconds=draw(st.sampled_from([0, 0, 1, 500_000])))
+        fields = {
+            field.name: value
+            for field in schema.fields
+            if (value := draw(values_of(field, schema.lasting))) is not None
+        }
+        identity = draw(st.booleans())
+        event = UsageEvent("a", schema.name, time, fields, f"e{number}" if identity else None)
+        found.append((draw(st.integers(0, 3)), event))
+    # Without ids, events of one moment have no order that a file could say.
+    apart = {(sid, event.time, event.id): (sid, event) for sid, event in found}
+    return list(apart.values())
+
+
+def values_of(field: FieldSchema, lasting: str | None) -> st.SearchStrategy[Value | None]:
+    match field.kind:
+        case FieldKind.NUMBER | FieldKind.MONEY:
+            sizes = st.integers(-50, 9_999_999).map(lambda n: Decimal(n) / 100)
+            marks = st.sampled_from([0, 1, 59, 60, 61, 119, 120, 121, 100, 3600, 7200, 86520, 250]).map(Decimal)
+            found: st.SearchStrategy[Value | None] = sizes | marks | st.integers(1, 4000).map(Decimal)
+        case FieldKind.TEXT:
+            found = st.sampled_from(["1", "44", "4478555", "4447000", "0900123", "331", "", "81999"])
+        case FieldKind.DATE:
+            found = st.dates(date(2026, 1, 1), date(2026, 12, 31))
+        case FieldKind.YES_NO:
+            found = st.booleans()
+        case FieldKind.ONE_OF:
+            found = st.sampled_from(list(field.values))
+    if not field.required and field.default is None and field.name != lasting:
+        return st.none() | found
+    return found
+
+
+# The query
+
+
+TYPES = {
+    FieldKind.NUMBER: "DECIMAL(18,6)",
+    FieldKind.MONEY: "DECIMAL(18,6)",
+    FieldKind.TEXT: "VARCHAR",
+    FieldKind.ONE_OF: "VARCHAR",
+    FieldKind.DATE: "DATE",
+    FieldKind.YES_NO: "BOOLEAN",
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A statement's row of the query, in money and in the charge's unit."""
+
+    amount: Fraction
+    quantity: Fraction
+    events: int
+    scalar: bool
+    inside: tuple[Fraction, ...] = ()
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    case: Case,
+    statements: Sequence[tuple[int, UsageEvent]],
+    attributes: Mapping[str, Value],
+    digits: tuple[int, int] = (9, 6),
+    shares: Sequence[str] = (),
+) -> dict[int, Found]:
+    """What the query says of statements 0, 1, …, which are on the versions in turn."""
+    program = case.program
+    charge = next(iter(case.charges.values()))
+    assert isinstance(charge.source, OfEach)
+    schema = program.schema.events[charge.source.event]
+    versions = list(case.charges)
+    _insert(connection, case, statements, attributes, versions, schema.fields)
+    numbers = {field.name: digits for field in schema.fields if field.kind in NUMERIC}
+    columns = columns_of(schema, "fact", numbers)
+    reading: Reading = {
+        **{
+            (ColumnKind.FIELD, field.name): SourceColumn(f'"f_{field.name}"', TYPES[field.kind])
+            for field in schema.fields
+        },
+        **{
+            (ColumnKind.ATTRIBUTE, name): SourceColumn(f'"a_{name}"', TYPES[attribute.kind])
+            for name, attribute in program.schema.attributes.items()
+        },
+    }
+    zone = ZoneInfo(program.zone)
+    times = Times(program.windows, zone, REACH)
+    lookup = each_lookup(case.charges, reading, lambda name: window_sql(program.windows[name], "time", REACH, zone))
+    variants = lookup.variant_table("variant_of")
+    if variants is not None:
+        _make(connection, variants)
+    asked = lookup.keys_sql("fact", None if variants is None else "variant_of")
+    combinations = lookup.closed() or connection.execute(asked).fetchall()
+    query = each_query(
+        case.charges,
+        columns,
+        times,
+        lookup,
+        combinations,
+        name="each",
+        shares=[window_sql(program.windows[name], "time", REACH, zone) for name in shares],
+    )
+    for table in query.tables:
+        _make(connection, table)
+    rows = connection.execute(query.sql).fetchall()
+    return {
+        sid: Found(
+            Fraction(amount, query.amount_scale),
+            Fraction(quantity, query.quantity_scale),
+            events,
+            scalar,
+            tuple(Fraction(part, query.quantity_scale) for part in inside),
+        )
+        for sid, amount, quantity, events, scalar, *inside in rows
+    }
+
+
+def _make(connection: duckdb.DuckDBPyConnection, table: SmallTable) -> None:
+    connection.execute(table.create_sql, table.parameters)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    case: Case,
+    statements: Sequence[tuple[int, UsageEvent]],
+    attributes: Mapping[str, Value],
+    versions: Sequence[int],
+    fields: Sequence[FieldSchema],
+) -> None:
+    columns = {"sid": "INTEGER", "version": "INTEGER", "time": "TIMESTAMPTZ", "event": "VARCHAR", "id": "VARCHAR"}
+    columns["source"] = "VARCHAR"
+    columns.update({f"f_{field.name}": TYPES[field.kind] for field in fields})
+    columns.update({f"a_{name}": TYPES[item.kind] for name, item in case.program.schema.attributes.items()})
+    rows = [
+        [sid, versions[sid % len(versions)], event.time, event.event, event.id, event.source]
+        + [event.fields.get(field.name) for field in fields]
+        + [attributes.get(name) for name in case.program.schema.attributes]
+        for sid, event in statements
+    ]
+    listed = ", ".join(f'unnest(?::VARCHAR[]) AS "{name}"' for name in columns)
+    cast = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in columns.items())
+    values = [[None if row[index] is None else str(row[index]) for row in rows] for index in range(len(columns))]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE fact AS SELECT {cast} FROM (SELECT {listed})", values)
+
+
+# The scalar evaluator
+
+
+def expected(
+    case: Case, version: int, events: Sequence[UsageEvent], attributes: Mapping[str, Value], shares: Sequence[str] = ()
+) -> Found | None:
+    """What the scalar evaluator says; None where it refuses."""
+    charge = replace(case.charges[version], period_minimum=None, period_cap=None)
+    situation = Situation(
+        program=case.program,
+        plan=case.plans[version],
+        subscription=Subscription("a", "p", MARCH.start, None, attributes),
+        events=tuple(in_order(events)),
+        quantities=(),
+        days=MARCH,
+        covered_days=MARCH,
+        zone=ZoneInfo(case.program.zone),
+    )
+    readings = Readings(situation)
+    assert isinstance(charge.source, OfEach)
+    try:
+        line = price_each(charge, readings).line
+    except Refused:
+        return None
+    (amount,) = line.derivation.parts
+    count = len(list(readings.each(charge.source)))
+    inside = tuple(readings.each_share_in(charge.source, name)[0] for name in shares)
+    return Found(amount.value, line.quantity or Fraction(0), count, False, inside)
+
+
+def check(
+    connection: duckdb.DuckDBPyConnection,
+    case: Case,
+    statements: Sequence[tuple[int, UsageEvent]],
+    attributes: Mapping[str, Value],
+) -> None:
+    shares = sorted(case.program.windows)[:1]
+    found = run(connection, case, statements, attributes, shares=shares)
+    versions = list(case.charges)
+    for sid in {sid for sid, _ in statements}:
+        events = [event for at, event in statements if at == sid]
+        wanted = expected(case, versions[sid % len(versions)], events, attributes, shares)
+        got = found.get(sid)
+        if wanted is None:
+            assert got is not None and got.scalar, (sid, events)
+        elif wanted.events == 0:
+            assert got is None
+        else:
+            assert got == wanted, (sid, events)
+
+
+def _attributes(program: Program) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, field in program.schema.attributes.items():
+        if field.kind in NUMERIC:
+            found[name] = Decimal(3)
+        elif field.kind is FieldKind.ONE_OF:
+            found[name] = field.values[0]
+    return found
+
+
+@pytest.mark.parametrize("case", list(CASES))
+@settings(max_examples=25)
+@given(data=st.data())
+def test_the_query_is_the_scalar_evaluator(
+    connection: duckdb.DuckDBPyConnection, case: str, data: st.DataObject
+) -> None:
+    drawn = data.draw(events_of(CASES[case]))
+    check(connection, CASES[case], drawn, _attributes(CASES[case].program))
