@@ -34,9 +34,7 @@ from .rating import Inputs, Rated, input_options, note, rate_inputs, say_summary
 )
 @click.option("--unique-ids", is_flag=True, help="Trust that no id stands twice: repeats are not looked for.")
 @click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", help="Rate N accounts again, one by one.")
-def rate_command(
-    inputs: Inputs, form: str, output: str | None, engine: str, unique_ids: bool, verify: int
-) -> None:
+def rate_command(inputs: Inputs, form: str, output: str | None, engine: str, unique_ids: bool, verify: int) -> None:
     """Rate usage: one statement for each subscription and billing period that begins in P.
 
     A row with a mistake is never dropped in silence: all are reported, and nothing is written. Large inputs are rated

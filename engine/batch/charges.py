@@ -16,6 +16,7 @@ from ..plan import Bound, Charge, OfAmount, OfAttribute, OfEach, OfMeter, Poolin
 from ..schedule import Mode, Schedule
 from ..statement import LineKind
 from .buckets import EVERYTHING, Bucket, Metered
+from .each_keys import EachKey, EachQuantity, EachShare
 from .facts import StatementFacts
 from .family import Combination, Member, combinations
 from .history import Climbed, HistoryKey, Term, Used, terms_of
@@ -80,6 +81,7 @@ class Pricing:
     facts: StatementFacts
     metered: Metered
     history: Mapping[HistoryKey, Number] = field(default_factory=dict)
+    each: Mapping[EachKey, Number] = field(default_factory=dict)
     held: list[Allowance] = field(default_factory=list)
 
     @property
@@ -90,11 +92,11 @@ class Pricing:
     def share_in(self, index: int, window: str) -> tuple[Number, Number] | None:
         """For a priced line: the quantity that lies in a window, and the whole quantity, both before rounding."""
         item = self.ledger.priced[index]
+        if item.each is not None:
+            return self.each[EachShare(item.each, window)], self.each[EachQuantity(item.each)]
         if item.charges is None or item.combination is None:
             return None
         charge = item.charges[0]
-        if isinstance(charge.source, OfEach):
-            raise UnfitError("an offer during a window on a charge that rates every event on its own")
         if not isinstance(charge.source, OfMeter):
             return None
         meter = self.program.meters[charge.source.meter]

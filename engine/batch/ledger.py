@@ -89,6 +89,8 @@ class PricedSlot:
     combination: Combination | None = None
     portions: tuple[Portion, ...] | None = ()
     """None where they are not known to the query."""
+    each: int | None = None
+    """The number of the plan's charge, where it rates every event on its own."""
 
 
 Target: TypeAlias = tuple[int, Truth]

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
 from ..evaluators.rate import billing_periods_of, situation_of
 from ..evaluators.situation import Refused, Situation
-from ..period import DateRange
+from ..period import DateRange, Period, local_midnight
 from ..plan import ColumnKind, Plan, Program
 from ..usage import AccountUsage, Subscription, Value
 from .family import Member
+from .history import has_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,18 @@ def _situations(program: Program, kind: Alike, within: DateRange) -> list[Situat
         except Refused:
             return "accounts whose plan has no version in force"
     return found
+
+
+def reach_of(program: Program, members: Iterable[Member], period: DateRange) -> Period:
+    """The time that holds every event which counts: all covered days, and the earlier usage that plans ask for."""
+    whole = period.period(ZoneInfo(program.zone))
+    start, end = whole.start, whole.end
+    for member in members:
+        covered = member.situation.covered
+        start, end = min(start, covered.start), max(end, covered.end)
+        if has_history(member):
+            start = min(start, local_midnight(member.situation.subscription.start, member.situation.zone))
+    return Period(start, end)
 
 
 def plans_of(members: Iterable[Member]) -> list[Plan]:

@@ -15,12 +15,14 @@ from .buckets import Bucket, Metered
 from .cards import CardColumns, apply_cards
 from .charges import Pricing, begin_allowances, price_charge
 from .closing import apply_bounds, apply_taxes, apply_total_rounding
+from .each_keys import EachKey
+from .each_slots import price_each_charge
 from .facts import AttributeColumn, StatementFacts
 from .family import Member
 from .fees import price_fees
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
-from .number import Integer, Number, UnfitError, add, either
+from .number import Integer, Number, add, either
 from .policies import apply_policies
 from .quantities import quantity_sql
 from .sheet import Parameter, Sheet, text_literal
@@ -48,6 +50,7 @@ def price_family(
     members: Sequence[Member],
     metered: Metered,
     history: Mapping[HistoryKey, Number],
+    each: Mapping[EachKey, Number],
     attributes: Mapping[str, AttributeColumn],
     cards: CardColumns,
     source: str,
@@ -56,12 +59,13 @@ def price_family(
     members = tuple(members)
     sheet = Sheet(len(members))
     ledger = Ledger(sheet, members)
-    pricing = _pricing(program, members, metered, history, attributes, ledger)
+    pricing = _pricing(program, members, metered, history, each, attributes, ledger)
     begin_allowances(pricing)
     for index, charge in enumerate(members[0].plan.charges):
         if isinstance(charge.source, OfEach):
-            raise UnfitError("a charge that rates every event on its own")
-        price_charge(pricing, index)
+            price_each_charge(pricing, index)
+        else:
+            price_charge(pricing, index)
     _close(pricing, cards)
     return _written(pricing, source)
 
@@ -71,6 +75,7 @@ def _pricing(
     members: tuple[Member, ...],
     metered: Metered,
     history: Mapping[HistoryKey, Number],
+    each: Mapping[EachKey, Number],
     attributes: Mapping[str, AttributeColumn],
     ledger: Ledger,
 ) -> Pricing:
@@ -80,7 +85,7 @@ def _pricing(
         return metered.quantity(sheet, program.meters[name], Bucket(name))[0]
 
     facts = StatementFacts(sheet, members, attributes, usage, ledger.amounts, program.money)
-    return Pricing(program, sheet, members, ledger, facts, metered, history)
+    return Pricing(program, sheet, members, ledger, facts, metered, history, each)
 
 
 def _close(pricing: Pricing, cards: CardColumns) -> None:

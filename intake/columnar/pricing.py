@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.cards import CardColumns
+from ...engine.batch.each_keys import EachKey, WantedEach
 from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.family import Member, families
 from ...engine.batch.history import HistoryKey, WantedHistory
@@ -19,6 +20,7 @@ from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
 from .cells import name
+from .each_events import KnownEach
 from .history import Known
 from .tables import insert
 
@@ -36,6 +38,7 @@ class Family:
     members: tuple[Member, ...]
     unfit: str | None = None
     history: tuple[HistoryKey, ...] = ()
+    each: tuple[EachKey, ...] = ()
 
 
 def plan_families(
@@ -48,16 +51,16 @@ def plan_families(
     wanted = Wanted()
     found: list[Family] = []
     for number, own in enumerate(families(members)):
-        asked, history = Wanted(wanted), WantedHistory()
+        asked, history, each = Wanted(wanted), WantedHistory(), WantedEach()
         try:
-            price_family(program, own, Metered(asked), history, attributes, cards, "metered")
+            price_family(program, own, Metered(asked), history, each, attributes, cards, "metered")
         except UnfitError as unfit:
             found.append(Family(number, own, str(unfit)))
         except TooLargeError:
             found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            found.append(Family(number, own, None, tuple(history)))
+            found.append(Family(number, own, None, tuple(history), tuple(each)))
     return tuple(found), tuple(wanted)
 
 
@@ -76,23 +79,24 @@ def price(
     planned: Sequence[Family],
     metered: Metered,
     history: Mapping[int, Known | str],
+    each: Mapping[int, KnownEach | str],
     attributes: Mapping[str, AttributeColumn],
     held: Held,
 ) -> Priced:
-    """Make the table `scalar_statement` (sid, reason) and give the queries for all other statements."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
+    """Put what is left to the scalar evaluator into `scalar_statement` (sid, reason); the queries for the rest."""
     lines: list[str] = []
     totals: list[str] = []
     infos: list[Info] = []
     for index, family in enumerate(planned):
         source, reason, query = f"family_{index}", family.unfit, None
         known = history.get(family.number)
-        if isinstance(known, str):
-            reason = known
+        events = each.get(family.number)
+        reason = next((found for found in (reason, known, events) if isinstance(found, str)), None)
         if reason is None:
             numbers = known.numbers if isinstance(known, Known) else {}
+            rated = events.numbers if isinstance(events, KnownEach) else {}
             try:
-                query = price_family(program, family.members, metered, numbers, attributes, held.columns, source)
+                query = price_family(program, family.members, metered, numbers, rated, attributes, held.columns, source)
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -101,6 +105,7 @@ def price(
             _leave(connection, family, reason or TOO_LARGE)
             continue
         joined = [known.table] if isinstance(known, Known) else []
+        joined += events.tables if isinstance(events, KnownEach) else []
         joined += ["statement_card"] if held.any else []
         _make_source(connection, source, family, query, joined, alone=len(planned) == 1)
         if query.scalar is not None:

@@ -16,13 +16,15 @@ from zoneinfo import ZoneInfo
 from ...diagnostics import Diagnostic
 from ...engine.batch.columns import columns_of
 from ...engine.batch.metering import Usage
-from ...engine.period import DateRange
+from ...engine.batch.periods import reach_of
+from ...engine.period import DateRange, Period
 from ...engine.plan import Program
 from ...engine.usage import Subscription
 from ..parquet import connect
 from ..rejects import Reject
 from .accounts import load_accounts
 from .cards import make_cards
+from .each_events import AskedEach, read_each
 from .history import Asked, read_history
 from .pricing import attribute_columns, plan_families, price
 from .results import fill
@@ -96,15 +98,18 @@ class Source:
 def rate_relation(run: Columnar, source: Source, period: DateRange, beyond: Mapping[int, Subscription]) -> None:
     """Rate the subscriptions of the table `subscription` on the rows of a relation, and fill the tables of statements."""
     program, connection, relation = run.program, run.connection, source.relation
-    usage = _usage(program, source, period)
     statements = make_statements(connection, program, period, source.types["account"])
+    usage = _usage(program, source, reach_of(program, statements.members, period))
     attributes = attribute_columns(connection, program)
     held = make_cards(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes, held.columns)
     scanned = scan(connection, program, usage, relation, buckets, statements.common)
     asked = [Asked(family.number, family.members, family.history) for family in planned if family.history]
     history = read_history(connection, program, usage, relation, asked) if asked else {}
-    priced = price(connection, program, planned, scanned.metered, history, attributes, held)
+    events = [AskedEach(family.number, family.members, family.each) for family in planned if family.each]
+    connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
+    each = read_each(connection, program, usage, relation, source.types, events)
+    priced = price(connection, program, planned, scanned.metered, history, each, attributes, held)
     _leave_whole_accounts(connection, beyond)
     run.scalar = _reasons(connection, statements)
     lone = (
@@ -133,13 +138,13 @@ def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> M
     return {**dict(found), **statements.unfit}
 
 
-def _usage(program: Program, source: Source, period: DateRange) -> Usage:
+def _usage(program: Program, source: Source, reach: Period) -> Usage:
     """The columns of usage as metering sees them."""
     zone = ZoneInfo(program.zone)
     digits = {name: _digits(source.types[f"f_{name}"]) for name in source.fields}
     events = {event.name: columns_of(event, "", digits) for event in program.schema.events.values()}
     scale = _digits(source.types["quantity"])[1] if source.has_quantities else None
-    return Usage(events, period.period(zone), zone, scale)
+    return Usage(events, reach, zone, scale)
 
 
 def _digits(type_: str) -> tuple[int, int]:
@@ -148,4 +153,3 @@ def _digits(type_: str) -> tuple[int, int]:
         return 38, 0
     width, scale = type_[8:-1].split(",")
     return int(width) - int(scale), int(scale)
-
