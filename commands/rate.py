@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from ..cli import EXIT_USE
-from .console import show_findings
+from .console import note, show_findings
 from .engines import ENGINES, chosen_engine
 from .many_files import ManyFiles
-from .rating import Inputs, Rated, input_options, note, rate_inputs, say_summary
+from .rating import Inputs, Rated, input_options, rate_inputs, say_summary
 
 
 @click.command("rate", cls=ManyFiles, short_help="Rate usage.")

@@ -123,7 +123,7 @@ def _column(name: str, type_: Any, expression: str, *, in_data: bool) -> _Column
 def fetched_column(name: str, type_: Any) -> str | None:
     """The SQL that fetches a column as `open_parquet` gives it, where nothing has to complete it; None for others."""
     column = _column(name, type_, _quoted(name), in_data=False)
-    return None if column.complete or _holds_float(type_) else column.expression
+    return None if column.complete or holds_float(type_) else column.expression
 
 
 def _instant(microseconds: int) -> datetime:

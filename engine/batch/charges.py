@@ -138,7 +138,7 @@ def _freed_in_parts(pricing: Pricing, index: int, terms: Sequence[Term], left: N
 def price_charge(pricing: Pricing, index: int) -> None:
     """Put the lines of one charge that is no `each` charge on the ledger, its own floor and cap included."""
     charges = [member.plan.charges[index] for member in pricing.members]
-    charge, sheet, ledger = charges[0], pricing.sheet, pricing.ledger
+    charge, ledger = charges[0], pricing.ledger
     stands, missing = pricing.facts.condition([item.when for item in charges])
     ledger.refuse_where("an attribute that is not known", missing)
     groups = _groups(pricing, charges, stands)
@@ -313,7 +313,7 @@ def _in_row_order(
         own = _cost(pricing, charges, group.rows, Climb(end, position, resumed, whole))
         first = both(idle, group.present, negation(earlier))
         takes_turn = sheet.let(either(some, first))
-        found.append(_cost_where(sheet, takes_turn, own))
+        found.append(_cost_where(takes_turn, own))
         position = end
         resumed = sheet.let(either(resumed, some))
         earlier = sheet.let(either(earlier, group.present))
@@ -339,12 +339,12 @@ def _by_share(
         amount = product_of(sheet.let_number(own.amount), share)
         portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions or ())
         part = Cost(amount, own.refused, portions)
-        found.append(_cost_where(sheet, sheet.let(either(some, first)), part))
+        found.append(_cost_where(sheet.let(either(some, first)), part))
         earlier = sheet.let(either(earlier, group.present))
     return found
 
 
-def _cost_where(sheet: Sheet, condition: Truth, own: Cost) -> Cost:
+def _cost_where(condition: Truth, own: Cost) -> Cost:
     portions = tuple(
         Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions or ()
     )

@@ -36,9 +36,9 @@ class Usage:
 
 def case_sql(program: Program, cases: Cases, usage: Usage, columns: EventColumns) -> str:
     """Whether a row belongs to one of the cases."""
-    alternatives = []
+    alternatives: list[str] = []
     for case in cases:
-        parts = [_part_sql(program, part, usage, columns) for part in case]
+        parts: list[str] = [_part_sql(program, part, usage, columns) for part in case]
         alternatives.append("(" + " AND ".join(parts) + ")" if parts else "true")
     merged = _one_column(cases)
     if merged is not None:

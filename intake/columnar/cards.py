@@ -39,7 +39,7 @@ def make_cards(connection: duckdb.DuckDBPyConnection, program: Program) -> Held:
     _make_taking_part(connection, program, names)
     size = connection.execute("SELECT coalesce(max(place), -1) + 1 FROM card_part").fetchone()
     places = min(int(size[0]) if size else 0, CARDS_MAX)
-    scale = _scale(connection, program)
+    scale = _scale(connection)
     pivot = "".join(
         f", coalesce(max(card) FILTER (WHERE place = {place}), -1)::INTEGER AS card_{place}"
         f", coalesce(max(worth * {scale}::DECIMAL({len(str(scale))},0)) FILTER (WHERE place = {place}), 0)::HUGEINT AS worth_{place}"
@@ -93,10 +93,11 @@ def _exact(card: Card) -> str:
     return f"{text_literal(text)}::DECIMAL(38,{digits})"
 
 
-def _scale(connection: duckdb.DuckDBPyConnection, program: Program) -> int:
+def _scale(connection: duckdb.DuckDBPyConnection) -> int:
     """The scale at which every worth is a whole number."""
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE card_part").fetchall()}
-    return 10 ** int(types["worth"].partition(",")[2].rstrip(")") or 0)
+    digits = int(types["worth"].partition(",")[2].rstrip(")") or 0)
+    return int(10**digits)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, places: int, scale: int, cards: int) -> CardColumns:

@@ -43,7 +43,7 @@ def rated_one_by_one(
     accounts: str,
 ) -> Iterator[Answered]:
     """Rate the accounts that `accounts` (a query of one column, the account's text) gives, on their rows of `relation`."""
-    fetched = _fetch(connection, program, relation, accounts)
+    fetched = _fetch(connection, relation, accounts)
     for first in range(0, fetched.count, _ACCOUNTS):
         page = f"SELECT account FROM lone_account WHERE place >= {first} AND place < {first + _ACCOUNTS}"
         chosen = f"account IN ({page})"
@@ -70,7 +70,7 @@ class _Fetched:
     fields: tuple[str, ...]
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, program: Program, relation: str, accounts: str) -> _Fetched:
+def _fetch(connection: duckdb.DuckDBPyConnection, relation: str, accounts: str) -> _Fetched:
     """Put the accounts into `lone_account`, in order, and their rows into `lone_usage`: one scan for all of them."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE lone_account AS SELECT account, row_number() OVER (ORDER BY account) - 1 AS place "
