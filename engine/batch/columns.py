@@ -38,12 +38,13 @@ class EventColumns(Record):
     """A relation of usage joined to statements, and the columns of one event's fields in it.
 
     `relation` has `sid`, `time`, `event`, `id`, `source`, `from_time` and `until_time` besides. No statement has more
-    than `rows_max` rows of it.
+    than `rows_max` rows of it. `event` is the event that rows are asked for, None where the relation has no others.
     """
 
     relation: str
     fields: Mapping[str, FieldColumn] = field(default_factory=dict)
     rows_max: int = 10**9
+    event: str | None = None
 
     @property
     def row_digits(self) -> int:
@@ -52,9 +53,17 @@ class EventColumns(Record):
 
 
 def columns_of(
-    event: EventSchema, relation: str, digits: Mapping[str, tuple[int, int]], *, rows_max: int = 10**9
+    event: EventSchema,
+    relation: str,
+    digits: Mapping[str, tuple[int, int]],
+    *,
+    rows_max: int = 10**9,
+    only_event: bool = False,
 ) -> EventColumns:
-    """The columns `f_<field>` of an event; `digits` holds whole digits and scale of each number that has a column."""
+    """The columns `f_<field>` of an event; `digits` holds whole digits and scale of each number that has a column.
+
+    With `only_event` the relation has rows of no other event, and no row is asked which it is of.
+    """
     found: dict[str, FieldColumn] = {}
     for schema in event.fields:
         required = schema.required or schema.default is not None
@@ -63,7 +72,7 @@ def columns_of(
             found[schema.name] = FieldColumn(name, schema.kind, required)
         elif schema.name in digits:
             found[schema.name] = FieldColumn(name, schema.kind, required, *digits[schema.name])
-    return EventColumns(relation, found, rows_max)
+    return EventColumns(relation, found, rows_max, None if only_event else event.name)
 
 
 def quoted(name: str) -> str:
@@ -77,7 +86,10 @@ def text_literal(text: str) -> str:
 
 
 class Decimals(Record):
-    """A number per row: `sql` is a DECIMAL of `scale` with at most `whole_digits` before the point, over `denominator`."""
+    """A number per row: `sql` is a DECIMAL of at most `whole_digits` before the point and `scale` after it.
+
+    The number is that over `denominator`.
+    """
 
     sql: str
     whole_digits: int
