@@ -7,12 +7,12 @@ comes back as a `Metered`: exact numbers with the bounds that were measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..plan import Meter
 from .family import Part
-from .number import Number, Truth, fraction, product_of, sum_of
+from .number import Number, Truth, UnfitError, fraction, product_of, sum_of
 from .sheet import Sheet
 
 Cases: TypeAlias = tuple[tuple[Part, ...], ...]
@@ -46,9 +46,13 @@ class Metered:
     """All buckets of a run as columns of one table."""
 
     filled: Mapping[Bucket, Filled]
+    unfit: Mapping[Bucket, str] = field(default_factory=dict)
+    """Why no query fills a bucket."""
 
     def raw(self, meter: Meter, bucket: Bucket) -> tuple[Number, Truth]:
         """The quantity in the meter's unit before it is rounded, and whether there was usage."""
+        if bucket in self.unfit:
+            raise UnfitError(self.unfit[bucket])
         found = self.filled[bucket]
         return sum_of(product_of(found.samples, fraction(meter.factor)), found.given), found.used
 

@@ -102,8 +102,8 @@ def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
     for case in bucket.cases:
         if any(part.kind is ColumnKind.TIME for part in case):
             raise UnfitError("metered quantities and a table of times")
-    case = case_sql(program, bucket.cases, usage, columns)
-    return f"sum(quantity) FILTER (WHERE meter = {text_literal(bucket.meter)} AND {case})"
+    belongs = case_sql(program, bucket.cases, usage, columns)
+    return f"sum(quantity) FILTER (WHERE meter = {text_literal(bucket.meter)} AND {belongs})"
 
 
 class Wanted(dict[Bucket, Filled]):

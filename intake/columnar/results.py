@@ -78,7 +78,7 @@ def _insert_heads(connection: duckdb.DuckDBPyConnection, members: tuple[Member, 
         rows.append([member.number, situation.plan.name, period])
     insert(connection, "member_head", {"member": "INTEGER", "plan": "VARCHAR", "period": "INTEGER"}, rows)
     spans = {number: (span, None) for span, number in periods.items()}
-    insert_periods(connection, spans)  # type: ignore[arg-type]
+    insert_periods(connection, spans)
     connection.execute(
         "INSERT INTO statement_head SELECT sid, account, plan, period FROM statement JOIN member_head USING (member) "
         "WHERE sid NOT IN (SELECT sid FROM scalar_statement)"

@@ -17,6 +17,7 @@ from ...diagnostics import Diagnostic
 from ...engine.batch.columns import columns_of
 from ...engine.batch.metering import Usage
 from ...engine.batch.periods import reach_of
+from ...engine.batch.simple import is_simple
 from ...engine.period import DateRange, Period
 from ...engine.plan import Program
 from ...engine.usage import Subscription
@@ -30,6 +31,7 @@ from .pricing import attribute_columns, plan_families, price
 from .results import fill
 from .scalar_road import rated_one_by_one
 from .scan import scan
+from .special import read_special
 from .statements import Statements, make_statements
 from .usage import usage_relation
 
@@ -103,11 +105,13 @@ def rate_relation(run: Columnar, source: Source, period: DateRange, beyond: Mapp
     attributes = attribute_columns(connection, program)
     held = make_cards(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes, held.columns)
-    scanned = scan(connection, program, usage, relation, buckets, statements.common)
+    connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
+    others = [bucket for bucket in buckets if not is_simple(program.meters[bucket.meter])]
+    specials = read_special(connection, program, usage, relation, source.types, others)
+    scanned = scan(connection, program, usage, relation, buckets, statements.common, specials)
     asked = [Asked(family.number, family.members, family.history) for family in planned if family.history]
     history = read_history(connection, program, usage, relation, asked) if asked else {}
     events = [AskedEach(family.number, family.members, family.each) for family in planned if family.each]
-    connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
     each = read_each(connection, program, usage, relation, source.types, events)
     priced = price(connection, program, planned, scanned.metered, history, each, attributes, held)
     _leave_whole_accounts(connection, beyond)

@@ -12,9 +12,21 @@ from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
 from ...engine.batch.metering import Usage, filter_sql, given_sql
-from ...engine.batch.number import NOTHING, ONE, Integer, Number, Truth, UnfitError, greatest, literal, type_of
+from ...engine.batch.number import (
+    NOTHING,
+    ONE,
+    Integer,
+    Number,
+    Truth,
+    UnfitError,
+    either,
+    greatest,
+    literal,
+    type_of,
+)
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
+from .special import Special
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,9 +47,11 @@ def scan(
     relation: str,
     buckets: Sequence[Bucket],
     common: tuple[int, int] | None,
+    specials: Mapping[Bucket, Special | str],
 ) -> Scanned:
-    """Fill the buckets in one pass over `relation` and make the table `metered`."""
+    """Fill the buckets in one pass over `relation` and make the table `metered`; `specials` were read before."""
     aggregates = aggregates_of(program, usage, buckets)
+    known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
     listed = _listed(aggregates)
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
@@ -59,10 +73,14 @@ def scan(
     bounds = measured(connection, "used", _names(aggregates))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account, account_key, from_time, until_time)"
-        f"{_cells(aggregates, bounds)} FROM statement s LEFT JOIN {joined} ORDER BY s.sid"
+        f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
+        f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
     )
     matched = connection.execute("SELECT coalesce(sum(n), 0) FROM used").fetchone()
-    return Scanned(_metered(aggregates, bounds), int(matched[0]) if matched else 0)
+    metered = _metered({bucket: each for bucket, each in aggregates.items() if bucket not in specials}, bounds)
+    filled = {bucket: _special(aggregates[bucket], bounds, each) for bucket, each in known.items()}
+    unfit = {bucket: reason for bucket, reason in specials.items() if isinstance(reason, str)}
+    return Scanned(Metered({**metered.filled, **filled}, unfit), int(matched[0]) if matched else 0)
 
 
 def scan_spans(
@@ -70,7 +88,7 @@ def scan_spans(
 ) -> Metered:
     """Fill buckets for every span of the table `span` and make the table `span_metered` (sid, member, rule, part)."""
     aggregates = aggregates_of(program, usage, buckets)
-    if len(aggregates) < len(buckets):
+    if not all(is_simple(program.meters[bucket.meter]) for bucket in buckets):
         raise UnfitError("earlier usage of a meter that needs order in time")
     undated = " OR (p.undated AND u.time IS NULL)" if usage.quantity_scale is not None else ""
     connection.execute(
@@ -88,19 +106,19 @@ def scan_spans(
 
 
 def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> dict[Bucket, Aggregate]:
-    """The aggregates of the buckets whose meters are one aggregate each."""
-    return {
-        bucket: aggregate_of(
-            program.meters[bucket.meter],
-            f"b{index}",
-            filter_sql(program, program.meters[bucket.meter], bucket, usage),
-            usage.events[program.meters[bucket.meter].event],
-            given_sql(program, bucket, usage),
-            usage.quantity_scale or 0,
-        )
-        for index, bucket in enumerate(buckets)
-        if is_simple(program.meters[bucket.meter])
-    }
+    """The aggregates of the buckets; those of other meters hold only what was metered elsewhere."""
+    found: dict[Bucket, Aggregate] = {}
+    for index, bucket in enumerate(buckets):
+        meter, name = program.meters[bucket.meter], f"b{index}"
+        given, scale = given_sql(program, bucket, usage), usage.quantity_scale or 0
+        if is_simple(meter):
+            where = filter_sql(program, meter, bucket, usage)
+            found[bucket] = aggregate_of(meter, name, where, usage.events[meter.event], given, scale)
+        else:
+            found[bucket] = Aggregate(
+                name, "0", 0, True, None, None, None if given is None else f"{name}_g", given, scale
+            )
+    return found
 
 
 def _listed(aggregates: Mapping[Bucket, Aggregate]) -> str:
@@ -116,6 +134,25 @@ def _cells(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[in
     columns = [column for each in aggregates.values() for column in each.columns]
     numbers = "".join(f", {_cell(name, scale, *bounds[name])} AS {name}" for name, _, scale in columns)
     return numbers + "".join(f", {each.used_sql} AS {each.top}_u" for each in aggregates.values())
+
+
+def _special_cells(aggregates: Mapping[Bucket, Aggregate], known: Mapping[Bucket, Special]) -> str:
+    """The columns of `metered` of meters with queries of their own."""
+    cells = ""
+    for bucket, each in known.items():
+        column, decided = f"{aggregates[bucket].top}_s", f"{each.table}.top IS NOT NULL AND NOT {each.table}.ambiguous"
+        cells += f", CASE WHEN {decided} THEN {each.table}.top ELSE 0 END::{type_of(each.top.low, each.top.high)} AS {column}"
+        cells += f", {each.table}.sid IS NOT NULL AS {column}_u"
+        if each.under is not None:
+            type_ = type_of(each.under.low, each.under.high)
+            cells += f", CASE WHEN {decided} THEN {each.table}.under ELSE 1 END::{type_} AS {column}_d"
+    return cells
+
+
+def _special(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]], each: Special) -> Filled:
+    """A bucket whose quantity a query of its own found, with what was metered elsewhere."""
+    plain, column = _filled(aggregate, bounds), f"{aggregate.top}_s"
+    return Filled(each.number(column, f"{column}_d"), plain.given, either(Truth(f"{column}_u"), plain.used))
 
 
 def _metered(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[int, int]]) -> Metered:
