@@ -80,6 +80,11 @@ _CATEGORIES: Final = {
 }
 
 
+def category_of(kind: str) -> str:
+    """The ChargeCategory of a kind of line, in the words of the contract."""
+    return _CATEGORIES[LineKind(kind)]
+
+
 def write_csv(statements: Iterable[Statement], stream: TextSink) -> None:
     """One line of a statement a row, safe to open in a spreadsheet."""
     writer = csv.writer(stream, lineterminator="\n")

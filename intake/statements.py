@@ -33,8 +33,7 @@ def write_statements(
     """
     if out is None:
         if format_ is StatementFormat.PARQUET:
-            hint = "name a file with -o, or take another --format"
-            return (Diagnostic("RB9007", "Parquet cannot be written to standard output", hints=(hint,)),)
+            return (not_to_standard_output(),)
         _write_text(statements, format_, sys.stdout)
         return ()
     try:
@@ -49,6 +48,12 @@ def write_statements(
     except OSError as error:
         return (not_written(out, error),)
     return ()
+
+
+def not_to_standard_output() -> Diagnostic:
+    """The finding that Parquet needs a file."""
+    hint = "name a file with -o, or take another --format"
+    return Diagnostic("RB9007", "Parquet cannot be written to standard output", hints=(hint,))
 
 
 def _write_text(statements: Iterable[Statement], format_: StatementFormat, stream: TextSink) -> None:
