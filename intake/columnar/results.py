@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,14 @@ from ...engine.batch.ledger import Info
 from ...engine.statement import Statement
 from .pricing import Priced
 from .scalar_road import Answered
-from .statement_tables import LineInfo, create_statement_tables, insert_line_infos, insert_periods, insert_statements
+from .statement_tables import (
+    LineInfo,
+    Span,
+    create_statement_tables,
+    insert_line_infos,
+    insert_periods,
+    insert_statements,
+)
 from .tables import insert
 
 if TYPE_CHECKING:
@@ -67,8 +74,7 @@ def _info(info: Info) -> LineInfo:
 
 def _insert_heads(connection: duckdb.DuckDBPyConnection, members: tuple[Member, ...]) -> None:
     """The heads of the statements that queries price: plan and billing period."""
-    periods: dict[tuple[object, object], int] = {}
-    spans: Mapping[int, object]
+    periods: dict[Span, int] = {}
     rows: list[list[object]] = []
     for member in members:
         situation = member.situation
@@ -77,8 +83,7 @@ def _insert_heads(connection: duckdb.DuckDBPyConnection, members: tuple[Member, 
         period = periods.setdefault(span, len(periods))
         rows.append([member.number, situation.plan.name, period])
     insert(connection, "member_head", {"member": "INTEGER", "plan": "VARCHAR", "period": "INTEGER"}, rows)
-    spans = {number: (span, None) for span, number in periods.items()}
-    insert_periods(connection, spans)
+    insert_periods(connection, {number: (span, None) for span, number in periods.items()})
     connection.execute(
         "INSERT INTO statement_head SELECT sid, account, plan, period FROM statement JOIN member_head USING (member) "
         "WHERE sid NOT IN (SELECT sid FROM scalar_statement)"
