@@ -50,34 +50,59 @@ class _Column:
 
 
 @contextmanager
-def open_parquet(file: InputFile, wanted: Collection[str]) -> Iterator[RowSource]:
-    """The rows of a Parquet file, numbered from 1, with the wanted columns only."""
+def read_errors() -> Iterator[None]:
+    """Whatever says that a file cannot be read, as `UnreadableFileError`."""
     import duckdb
 
+    try:
+        yield
+    except (duckdb.Error, OverflowError, UnicodeDecodeError) as error:
+        raise UnreadableFileError(str(error).partition("\n")[0]) from error
+
+
+@contextmanager
+def open_parquet(file: InputFile, wanted: Collection[str]) -> Iterator[RowSource]:
+    """The rows of a Parquet file, numbered from 1, with the wanted columns only."""
     # DuckDB takes a path for a pattern: signs of patterns in a name are put into brackets.
     path = re.sub(r"([*?\[])", r"[\1]", str(file.path))
     connection = connect()
     try:
-        shape = connection.sql("SELECT * FROM read_parquet(?, hive_partitioning = false)", params=[path])
-        columns, floats = _columns(list(zip(shape.columns, shape.types, strict=True)), wanted)
-        selected = ", ".join(column.expression for column in columns) or "NULL"
-        connection.execute(f"SELECT {selected} FROM read_parquet(?, hive_partitioning = false)", [path])
-        yield RowSource(_rows(connection, columns), tuple(shape.columns), floats)
-    except (duckdb.Error, OverflowError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(str(error).partition("\n")[0]) from error
+        with read_errors():
+            shape = connection.sql("SELECT * FROM read_parquet(?, hive_partitioning = false)", params=[path])
+            columns, floats = _columns(list(zip(shape.columns, shape.types, strict=True)), wanted)
+            selected = ", ".join(column.expression for column in columns) or "NULL"
+            connection.execute(f"SELECT {selected} FROM read_parquet(?, hive_partitioning = false)", [path])
+            yield RowSource(_rows(connection, columns), tuple(shape.columns), floats)
     finally:
         connection.close()
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, columns: list[_Column]) -> Iterator[tuple[int, RawRow | Broken]]:
+def chosen_rows(
+    connection: duckdb.DuckDBPyConnection,
+    shape: list[tuple[str, Any]],
+    wanted: Collection[str],
+    query: Callable[[Sequence[str]], str],
+) -> Iterator[tuple[int, RawRow | Broken]]:
+    """Some rows of a file of this shape, as `open_parquet` gives them.
+
+    `query` makes a query from expressions over the file's columns: it gives each row's number, then their values.
+    """
+    columns, _ = _columns(shape, wanted)
+    connection.execute(query([column.expression for column in columns]))
+    return _rows(connection, columns, are_numbered=True)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, columns: list[_Column], *, are_numbered: bool = False
+) -> Iterator[tuple[int, RawRow | Broken]]:
     flat = [(index, column.name) for index, column in enumerate(columns) if not column.in_data]
     inner = [(index, column.name) for index, column in enumerate(columns) if column.in_data]
     completing = [(index, column.complete) for index, column in enumerate(columns) if column.complete]
     number = 0
     while batch := connection.fetchmany(_BATCH):
         for fetched in batch:
-            cells: Sequence[Any] = fetched
-            number += 1
+            cells: Sequence[Any] = fetched[1:] if are_numbered else fetched
+            number = fetched[0] if are_numbered else number + 1
             if completing:
                 completed = list(cells)
                 for index, complete in completing:

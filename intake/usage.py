@@ -63,7 +63,7 @@ def read_usage(
     Without `known_accounts` every account is taken. `on_progress` hears the number of rows read so far.
     """
     files, findings = expand_paths(paths)
-    reading = _Reading(schema, known_accounts, on_progress, list(findings))
+    reading = UsageReading(schema, known_accounts, on_progress, list(findings))
     with _collector_off():
         for file in files:
             try:
@@ -84,7 +84,7 @@ def usage_of_rows(
     name: str = "usage",
 ) -> UsageIntake:
     """The usage in rows that a program hands over: the mappings that lines of JSON would give."""
-    reading = _Reading(schema, known_accounts, None, [])
+    reading = UsageReading(schema, known_accounts, None, [])
     reading.take_file(InputFile(name, FileKind.ROWS), handed_over(rows))
     return reading.result()
 
@@ -109,8 +109,8 @@ class _Counted:
     quantities: list[MeteredQuantity] = field(default_factory=list)
 
 
-class _Reading:
-    """The state of one run over files."""
+class UsageReading:
+    """Rows of files in the order of files and rows, and what has been found in them so far."""
 
     def __init__(
         self,

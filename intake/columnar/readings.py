@@ -1,7 +1,7 @@
 """How SQL reads one column of a usage file as `values` and `instants` do.
 
-A reading gives a typed value, NULL where nothing stands and where SQL alone does not take what stands: the Python reader
-then decides. Where the value is there, the Python reader takes the cell too, with the same value.
+A reading gives a typed value, NULL where nothing stands and where SQL alone does not take what stands: then the Python
+reader decides. Where the value is there, the Python reader takes the cell too, with the same value.
 """
 
 from __future__ import annotations
@@ -179,9 +179,9 @@ def word(column: Column, words: Sequence[str]) -> Reading:
     if found.value.startswith("CAST(NULL"):
         return nothing(sql_type)
     evidence = column.evidence
-    if column.type_id == "varchar" and evidence.low is not None and evidence.low == evidence.high:
-        if evidence.low in words and not evidence.has_nulls:
-            return Reading(f"CAST({literal(evidence.low)} AS {sql_type})", sql_type, True)
+    only = evidence.low if evidence.low == evidence.high and not evidence.has_nulls else None
+    if column.type_id == "varchar" and only is not None and only in words:
+        return Reading(f"CAST({literal(only)} AS {sql_type})", sql_type, True)
     return Reading(f"TRY_CAST({found.value} AS {sql_type})", sql_type)
 
 

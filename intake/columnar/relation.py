@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from ...engine.usage import FactSchema, FieldSchema, Value
+from ..columns import ENVELOPE
 from .expressions import FALSE, TRUE, all_of, any_of, enum_type, literal, one_of_words, quoted, value_literal
 from .readings import Column, Digits, Reading
 from .scan_rows import FAMILY, Declared, Family, ScanRows
@@ -71,7 +72,7 @@ def _number_type(readings: Sequence[Reading], declared: Declared) -> str:
 def digits_of(value: Decimal) -> Digits:
     """The digits that a number is written with."""
     whole, _, decimals = f"{value:f}".lstrip("-+").partition(".")
-    return Digits(len(whole.lstrip("0")), len(decimals))
+    return Digits(len(whole.lstrip("0")), len(decimals.rstrip("0")))
 
 
 def _name_type(readings: Sequence[Reading]) -> str:
@@ -154,22 +155,36 @@ class RowsQuery:
     declared: Mapping[str, Declared]
     types: ColumnTypes
 
-    def sql(self, fields: Sequence[str], *, where: str = TRUE, source: str | None = None, extra: str = "") -> str:
-        """The relation's columns with these fields, of the rows for which an outer condition holds."""
-        columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in self._columns(fields))
-        condition = "" if where == TRUE else f" WHERE {where}"
-        return f"SELECT {columns}{extra} FROM ({self.inner(source)}) AS read_row{condition}"
+    def sql(self, fields: Sequence[str], *, types: Mapping[str, str] | None = None, where: str = "") -> str:
+        """The relation's columns with these fields, in other types if some are given, of rows of `inner`."""
+        wider = types or {}
+        columns = ", ".join(
+            f"CAST({value} AS {wider[name]}) AS {quoted(name)}" if name in wider else f"{value} AS {quoted(name)}"
+            for name, value in self._columns(fields)
+        )
+        return f"SELECT {columns} FROM ({self.inner()}) AS read_row{f' WHERE {where}' if where else ''}"
 
-    def inner(self, source: str | None = None) -> str:
-        """Every column once: `raw.` as the file has it, `is.` as it was read."""
+    def inner(self, source: str | None = None, also: str = "") -> str:
+        """Every column once: `raw.` as the file has it, `is.` as it was read; also expressions over the file's."""
         scan = self.rows.scan
-        columns = {f"raw.{name}": column.sql for name, column in self._raw().items()}
+        columns = {f"raw.{name}": column.sql for name, column in self.raw_columns.items()}
         columns |= {f"is.{name}": reading.value for name, reading in self._read().items()}
+        columns |= {f"data.{name}": column.sql for name, column in scan.inner.items() if name in ENVELOPE}
         columns |= {f"opaque.{index}": column.sql for index, column in enumerate(scan.opaque)}
         selected = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
-        return f"SELECT *, {selected} FROM {source or scan.source}" if columns else f"SELECT * FROM {scan.source}"
+        return f"SELECT {selected}{', ' if also else ''}{also} FROM {source or scan.source}"
 
-    def _raw(self) -> dict[str, Column]:
+    def rows_where(self, source: str, number: str, cells: Sequence[str], where: str) -> str:
+        """Rows that fulfil a condition over `inner`'s columns: the number of each, then cells of the file."""
+        named = {"row_number": number} | {f"cell_{at}": cell for at, cell in enumerate(cells)}
+        also = ", ".join(f"{sql} AS {name}" for name, sql in named.items())
+        return (
+            f"SELECT {', '.join(named)} FROM ({self.inner(source, also)}) AS read_row WHERE {where} ORDER BY row_number"
+        )
+
+    @property
+    def raw_columns(self) -> dict[str, Column]:
+        """The columns that rows may be read from, by the names of fields and of the envelope."""
         scan = self.rows.scan
         inner = {name: column for name, column in scan.inner.items() if scan.column(name) is column}
         return {**inner, **scan.columns}
@@ -246,7 +261,7 @@ class RowsQuery:
         event, time = self._cell("event", rows.event), self._cell("time", rows.time)
         branches: dict[str, list[str]] = {}
         for each in rows.events:
-            checks = [self._field_plain(field, each.fields) for field in each.fields]
+            checks = [self._field_plain(field) for field in each.fields]
             checks.append(self._currency_plain(each.fields))
             if each.lasting is not None:
                 checks.append(self._not_negative(each.lasting))
@@ -261,7 +276,7 @@ class RowsQuery:
         meter, time = self._cell("meter", rows.meter), self._cell("time", rows.time)
         branches: dict[str, list[str]] = {}
         for each in rows.meters:
-            checks = [self._field_plain(field, each.fields) for field in each.fields]
+            checks = [self._field_plain(field) for field in each.fields]
             checks += [self._currency_plain(each.fields), self._unit_plain(each.unit.name)]
             branches.setdefault(all_of(checks), []).append(each.name)
         own = self._branches(meter.value, branches)
@@ -274,7 +289,7 @@ class RowsQuery:
             return next(iter(branches))
         return any_of(all_of([one_of_words(name, names), check]) for check, names in branches.items())
 
-    def _field_plain(self, field: FieldSchema, fields: Sequence[FieldSchema]) -> str:
+    def _field_plain(self, field: FieldSchema) -> str:
         declared = self.declared[field.name]
         cell = self._field(field.name, FAMILY[field.kind])
         is_optional = field.default is not None or not field.required

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from ...diagnostics import Diagnostic
 from ..columns import ENVELOPE, Mistake, refused_columns
-from ..files import InputFile
-from ..parquet import holds_float
+from ..files import InputFile, UnreadableFileError, unreadable
+from ..parquet import holds_float, read_errors
+from ..rejects import ignored_column
 from ..rows import RowSource
 from .expressions import literal, quoted
 from .footers import UNKNOWN, Evidence, evidence, pattern, row_count
@@ -35,6 +37,10 @@ class Scan:
     opaque: tuple[Column, ...]
     rows: int | None
 
+    def source_of(self, file: InputFile, *, numbered: bool = False) -> str:
+        """One file of the scan, after FROM; `file_row_number` counts its rows from 0 where they are to be numbered."""
+        return _read_parquet([file], numbered=numbered)
+
     def column(self, name: str) -> Column | None:
         """The column that gives an envelope name or a field, wherever it stands."""
         found = self.columns.get(name)
@@ -52,23 +58,27 @@ class RefusedFile:
 
 def parquet_scans(
     connection: duckdb.DuckDBPyConnection, files: Sequence[InputFile], wanted: Collection[str]
-) -> tuple[list[Scan], list[RefusedFile], list[tuple[InputFile, tuple[str, ...]]]]:
-    """The scans of Parquet files, files of one shape in one; the refused files; and the columns of every file."""
+) -> tuple[list[Scan], list[RefusedFile], list[Diagnostic]]:
+    """The scans of Parquet files, files of one shape in one; the refused files; and findings about whole files."""
     shapes: dict[tuple[tuple[str, str], ...], list[Scan]] = {}
     refused: list[RefusedFile] = []
-    headers: list[tuple[InputFile, tuple[str, ...]]] = []
+    findings: list[Diagnostic] = []
     for file in files:
-        path = pattern(str(file.path))
-        shape = connection.sql("SELECT * FROM read_parquet(?, hive_partitioning = false)", params=[path])
-        described = list(zip(shape.columns, shape.types, strict=True))
-        headers.append((file, tuple(shape.columns)))
-        scan, floats = _parquet_scan(connection, file, described, wanted)
+        try:
+            with read_errors():
+                shape = connection.sql(f"SELECT * FROM {_read_parquet([file])}")
+                described = list(zip(shape.columns, shape.types, strict=True))
+                scan, floats = _parquet_scan(connection, file, described, wanted)
+        except UnreadableFileError as error:
+            findings.append(unreadable(file, error))
+            continue
+        findings.extend(ignored_column(file, column, "") for column in shape.columns if column not in wanted)
         mistakes = refused_columns(RowSource(iter(()), tuple(shape.columns), floats), STRUCTURE)
         if mistakes:
             refused.append(RefusedFile(file, tuple(mistakes), scan.rows or 0))
         else:
             shapes.setdefault(tuple((name, str(type_)) for name, type_ in described), []).append(scan)
-    return [_together(scans) for scans in shapes.values()], refused, headers
+    return [_together(scans) for scans in shapes.values()], refused, findings
 
 
 def _parquet_scan(
@@ -100,9 +110,9 @@ def _parquet_scan(
     return Scan((file,), source, columns, inner, tuple(opaque), row_count(connection, str(file.path))), floats
 
 
-def _read_parquet(files: Sequence[InputFile]) -> str:
+def _read_parquet(files: Sequence[InputFile], *, numbered: bool = False) -> str:
     listed = ", ".join(literal(pattern(str(file.path))) for file in files)
-    return f"read_parquet([{listed}], hive_partitioning = false)"
+    return f"read_parquet([{listed}], hive_partitioning = false{', file_row_number = true' if numbered else ''})"
 
 
 def _is_nested(type_: Any) -> bool:

@@ -1,8 +1,8 @@
 """Usage files as one SQL relation of validated, typed rows.
 
-`usage_relation` looks at names, headers and footers only. The rows are read by the queries that use the relation, and
-its column `plain` says of each whether SQL alone understood it: then the Python reader (`facts`) takes the row too, with
-the same values. Rows that are not plain are for `odd_rows`.
+`usage_relation` looks at names, headers and footers only. The rows are read by the queries that use the relation, whose
+column `plain` says of each row whether SQL alone understood it: then the Python reader (`facts`) takes the row too,
+with the same values. Rows that are not plain are for `odd_rows`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...diagnostics import Diagnostic
 from ...engine.usage import FactSchema
 from ..columns import usage_columns
 from ..files import FileKind, InputFile, expand_paths
-from ..rejects import Reject, ignored_column, reject
+from ..rejects import Reject, reject
 from .expressions import quoted
 from .relation import ColumnTypes, RowsQuery, common_types, retyped
 from .scan_rows import Declared, declared_fields, read_scan
@@ -32,8 +32,8 @@ class UsageRelation:
     """All rows of usage as SQL.
 
     `sql` is a SELECT; `types` are those of its columns: `account`, `event`, `time`, `f_…`, `id_key` (the `id` as the
-    file has it), `id`, `source`, `meter`, `quantity`, `plain`. `findings` and `rejects` are about whole files. `rows` is
-    the number of rows of the relation where footers tell it, `refused_rows` that of files in which none can be read.
+    file has it), `id`, `source`, `meter`, `quantity`, `plain`. `findings` and `rejects` are about whole files. `rows`
+    counts those of the relation where footers tell it, `refused_rows` those of files in which none can be read.
     `conflicting` names the fields that different events declare as kinds which share no column: nothing that reads one
     of those can be rated from here.
     """
@@ -69,9 +69,8 @@ def usage_relation(
     wanted = usage_columns(schema)
     zone = ZoneInfo(schema.zone)
     parquet = [file for file in files if file.kind is FileKind.PARQUET]
-    scans, refused, headers = parquet_scans(connection, parquet, wanted)
-    for file, columns in headers:
-        findings.extend(ignored_column(file, column, "") for column in columns if column not in wanted)
+    scans, refused, about_files = parquet_scans(connection, parquet, wanted)
+    findings.extend(about_files)
     rejects = [reject(each.file, None, *mistake) for each in refused for mistake in each.mistakes]
     read = [read_scan(scan, schema, declared, zone) for scan in scans]
     types = common_types(read, schema, declared)
