@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..engine.statement import Statement
     from ..engine.usage import AccountUsage, Subscription
     from ..intake import AccountsIntake, UsageIntake
+    from ..intake.rejects import Reject
 
 F = TypeVar("F", bound=Callable[..., Any])
 SHOWN_MAX = 20
@@ -207,10 +208,15 @@ def rate_inputs(inputs: Inputs) -> Rated:
 
 
 def _idle_note(idle: Sequence[Subscription], period: DateRange, *, part: bool) -> str:
-    found = number_of(len(idle), "subscription")
     if part:
-        return f"{found} without a day in it"
+        return f"{number_of(len(idle), 'subscription')} without a day in it"
     with_days = any(item.start < period.end and (item.end is None or period.start < item.end) for item in idle)
+    return idle_note(len(idle), with_days=with_days)
+
+
+def idle_note(count: int, *, with_days: bool) -> str:
+    """That so many subscriptions have no statement, although some may have days in the period."""
+    found = number_of(count, "subscription")
     return f"{found} without a billing period that begins in it{'; --part bills its days alone' if with_days else ''}"
 
 
@@ -221,10 +227,15 @@ def _idle(subscriptions: Sequence[Subscription], statements: Sequence[Statement]
 
 
 def _check_rows(inputs: Inputs, accounts: AccountsIntake, usage: UsageIntake) -> None:
+    findings, rejects = [*accounts.findings, *usage.findings], [*accounts.rejects, *usage.rejects]
+    check_rows(inputs, findings, rejects, accounts.rejected + usage.rejected)
+
+
+def check_rows(inputs: Inputs, found: Sequence[Diagnostic], rejects: Sequence[Reject], rejected: int) -> None:
+    """Show what is wrong with files and rows; exits where the run does not go on without them."""
     from ..intake import first_rejects, write_rejects
 
-    findings = [*accounts.findings, *usage.findings]
-    rejects = [*accounts.rejects, *usage.rejects]
+    findings = list(found)
     shown, more = first_rejects(rejects, SHOWN_MAX)
     if inputs.rejects is not None:
         findings.extend(write_rejects(rejects, Path(inputs.rejects)))
@@ -235,7 +246,6 @@ def _check_rows(inputs: Inputs, accounts: AccountsIntake, usage: UsageIntake) ->
     unreadable = any(finding.severity is Severity.ERROR for finding in findings)
     if unreadable or (rejects and not inputs.skip_bad_rows):
         if rejects:
-            rejected = accounts.rejected + usage.rejected
             note(f"{number_of(rejected, 'row')} rejected, nothing written; `--skip-bad-rows` goes on without them")
         sys.exit(EXIT_USE)
 
@@ -245,12 +255,17 @@ def _chosen(inputs: Inputs, accounts: AccountsIntake) -> tuple[Subscription, ...
         return accounts.subscriptions
     chosen = tuple(item for item in accounts.subscriptions if item.account == inputs.account)
     if not chosen:
-        import difflib
-
-        near = difflib.get_close_matches(inputs.account, sorted(accounts.accounts), n=1)
-        hint = f"did you mean {near[0]}?" if near else "name an account of the accounts file"
-        stop([Diagnostic("RB9004", f"there is no account {inputs.account}", hints=(hint,), place="--account")])
+        no_account(inputs.account, sorted(accounts.accounts))
     return chosen
+
+
+def no_account(asked: str, known: Sequence[str]) -> None:
+    """Exit, for `--account` names none of these."""
+    import difflib
+
+    near = difflib.get_close_matches(asked, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "name an account of the accounts file"
+    stop([Diagnostic("RB9004", f"there is no account {asked}", hints=(hint,), place="--account")])
 
 
 def _rate_all(
@@ -315,7 +330,7 @@ def _reach_notes(
     statements: Sequence[Statement],
 ) -> tuple[str, ...]:
     """A note where a rule, or a bill for a part of a period, reaches back further than the files do."""
-    rules = _reaches_back_to(program, subscriptions, period)
+    rules = reaches_back_to(program, [(item.plan, item.start) for item in subscriptions], period)
     begun = [_begins(item) for item in statements if item.part_of is not None]
     needed = min([*begun, *([] if rules is None else [rules])], default=None)
     first = usage.first_time
@@ -327,7 +342,12 @@ def _reach_notes(
     if begins <= needed:
         return ()
     what = "rules reach" if needed == rules else "the billing period reaches"
-    return (f"usage begins on {begins}, and {what} back to {needed}: what was used between is not known",)
+    return (late_usage(begins, needed, what),)
+
+
+def late_usage(begins: date, needed: date, what: str) -> str:
+    """That usage begins after what rules (or a billing period) reach back to."""
+    return f"usage begins on {begins}, and {what} back to {needed}: what was used between is not known"
 
 
 def _begins(statement: Statement) -> date:
@@ -335,20 +355,21 @@ def _begins(statement: Statement) -> date:
     return (statement.start if statement.part_of is None else statement.part_of[0]).date()
 
 
-def _reaches_back_to(program: Program, subscriptions: Sequence[Subscription], period: DateRange) -> date | None:
+def reaches_back_to(program: Program, kinds: Sequence[tuple[str, date]], period: DateRange) -> date | None:
+    """The first day that rules ask about for subscriptions to these plans from these days, if before the period."""
     from ..engine.evaluators.counting import counting_year
 
     days = [
-        include.every.after(subscription.start, max(include.every.steps_to(subscription.start, period.start), 0))
-        for subscription in subscriptions
-        for plan in program.plans[subscription.plan]
+        include.every.after(start, max(include.every.steps_to(start, period.start), 0))
+        for name, start in kinds
+        for plan in program.plans[name]
         for include in plan.includes
         if include.every is not None
     ]
     days += [
-        max(counting_year(charge.counted, item.start, max(period.start, item.start)).start, item.start)
-        for item in subscriptions
-        for plan in program.plans[item.plan]
+        max(counting_year(charge.counted, start, max(period.start, start)).start, start)
+        for name, start in kinds
+        for plan in program.plans[name]
         for charge in plan.charges
         if charge.counted is not None
     ]

@@ -20,24 +20,26 @@ if TYPE_CHECKING:
 _PAGE: Final = 1_000
 _HEADS: Final = (
     'SELECT sid, account, plan, start, "end", part_start, part_end, total, due FROM statement_head '
-    "JOIN statement_period USING (period) JOIN statement_total USING (sid) WHERE sid >= ? AND sid < ? ORDER BY sid"
+    "JOIN statement_period USING (period) JOIN statement_total USING (sid) WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid"
 )
 _LINES: Final = (
     'SELECT sid, id, kind, label, unit, because, source, included, coalesce(line."by", line_info."by"), '
     'coalesce(line.applied_to, line_info.applied_to), amount, quantity, exact, start, "end" FROM line '
-    "JOIN line_info USING (info) LEFT JOIN line_days USING (days) WHERE sid >= ? AND sid < ? ORDER BY sid, ord"
+    "JOIN line_info USING (info) LEFT JOIN line_days USING (days) WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid, ord"
 )
 
 
-def statements_of(connection: duckdb.DuckDBPyConnection, program: Program) -> Iterator[Statement]:
+def statements_of(
+    connection: duckdb.DuckDBPyConnection, program: Program, condition: str = "true"
+) -> Iterator[Statement]:
     """The statements in the order of output, without derivations and without what did not apply.
 
-    They say all that is written of a statement; the labels of plans and the covered days are not among it.
+    `condition` is over `statement_head`. They say all that is written of a statement; the labels of plans and the covered days are not among it.
     """
     zone = ZoneInfo(program.zone)
-    found = connection.execute("SELECT coalesce(max(sid) + 1, 0) FROM statement_head").fetchone()
-    for first in range(0, 0 if found is None else found[0], _PAGE):
-        page = [first, first + _PAGE]
+    found = connection.execute(f"SELECT sid FROM statement_head WHERE {condition} ORDER BY sid").fetchall()
+    for first in range(0, len(found), _PAGE):
+        page = [[row[0] for row in found[first : first + _PAGE]]]
         lines: dict[int, list[Line]] = {}
         for sid, *cells in connection.execute(_LINES, page).fetchall():
             lines.setdefault(sid, []).append(_line(program, zone, *cells))

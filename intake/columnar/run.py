@@ -6,34 +6,45 @@ reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ...diagnostics import Diagnostic
+from ...diagnostics import Diagnostic, Severity
+from ...engine.batch.buckets import Bucket
 from ...engine.batch.columns import columns_of
+from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.metering import Usage
 from ...engine.batch.periods import reach_of
 from ...engine.batch.simple import is_simple
-from ...engine.period import DateRange, Period
+from ...engine.period import DateRange, Period, local_day
 from ...engine.plan import Program
-from ...engine.usage import Subscription
+from ...engine.statement import Statement
+from ...engine.usage import AccountUsage, Subscription
 from ..parquet import connect
 from ..rejects import Reject
+from ..statements import StatementFormat
 from .accounts import load_accounts
-from .cards import make_cards
+from .cards import Held, make_cards
+from .checks import check_rows, count_unsubscribed
 from .each_events import AskedEach, read_each
 from .history import Asked, read_history
-from .pricing import attribute_columns, plan_families, price
+from .odd_rows import SettledUsage, settle
+from .pricing import Family, attribute_columns, plan_families, price
+from .read_back import statements_of
 from .results import fill
 from .scalar_road import rated_one_by_one
-from .scan import scan
+from .scan import Scanned, scan
 from .special import read_special
 from .statements import Statements, make_statements
-from .usage import usage_relation
+from .usage import UsageRelation, usage_relation
+from .verify import Verified, verify
+from .writing import write_columnar
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,6 +71,60 @@ class Columnar:
     refusals: tuple[Diagnostic, ...] = ()
     rejects: tuple[Reject, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
+    is_sound: bool = True
+
+    subscriptions: int = 0
+    source: Source | None = None
+    period: DateRange | None = None
+    idle: int = 0
+    """Subscriptions without a statement."""
+    idle_with_days: bool = False
+    """Whether some of them have days in the period."""
+    beyond: Mapping[int, Subscription] = field(default_factory=dict)
+    more: Mapping[str, AccountUsage] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> list[tuple[str, date]]:
+        """The plans of subscriptions and their first days, each pair once."""
+        return self.connection.execute("SELECT DISTINCT plan, start FROM subscription").fetchall()
+
+    def first_day(self) -> date | None:
+        """The local day of the earliest usage."""
+        assert self.source is not None, "a sound run has been rated"
+        found = self.connection.execute(f"SELECT epoch_us(min(time)) FROM {self.source.relation}").fetchone()
+        if found is None or found[0] is None:
+            return None
+        instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=found[0])
+        return local_day(instant, ZoneInfo(self.program.zone))
+
+    def account_names(self) -> list[str]:
+        """The names of all accounts, in order."""
+        found = self.connection.execute("SELECT account FROM account_name ORDER BY account").fetchall()
+        return [row[0] for row in found]
+
+    def verify(self, count: int, chooser: random.Random) -> Verified:
+        """Rate so many accounts again by the scalar evaluator, chosen at random, and compare."""
+        assert self.source is not None and self.period is not None, "a sound run has been rated"
+        relation = self.source.relation
+        return verify(self.connection, self.program, relation, self.period, self.beyond, self.more, count, chooser)
+
+    def write(self, format_: StatementFormat, out: Path | None) -> tuple[Diagnostic, ...]:
+        """Write all statements, whole or not at all; returns why that failed, or nothing."""
+        return write_columnar(self.connection, self.program, format_, out)
+
+    def statements(self) -> Iterator[Statement]:
+        """The statements in the order of output, without derivations."""
+        return statements_of(self.connection, self.program)
+
+
+Watch: TypeAlias = Callable[[str, int | None, Callable[[], float]], AbstractContextManager[None]]
+"""Is entered around a scan, with what it does, how many rows it reads (None where that is not known), and what tells how
+many percent of them it has read."""
+
+
+@contextmanager
+def _unwatched(_label: str, _rows: int | None, _percent: Callable[[], float]) -> Iterator[None]:
+    yield
 
 
 @contextmanager
@@ -69,21 +134,117 @@ def rate_columnar(
     accounts: str | Path,
     period: DateRange,
     *,
+    account: str | None = None,
     unique_ids: bool = False,
     skip_bad_rows: bool = False,
+    watch: Watch | None = None,
 ) -> Iterator[Columnar]:
-    """Rate usage against accounts; the result can be written while the context is open."""
+    """Rate usage against accounts; the result can be written while the context is open.
+
+    Where rows or files are wrong, `is_sound` is false and nothing is rated: `rejects` and `findings` say what is wrong.
+    With `skip_bad_rows` rows that have mistakes are left out. `account` chooses one account; all rows are checked. `watch` hears how far a scan has come.
+    """
     connection = connect()
     try:
         run = Columnar(program, connection)
-        loaded = load_accounts(connection, accounts, program.schema)
-        rows = usage_relation(connection, usage, program.schema)
-        metered = any(query.rows.meters and query.rows.scan.column("meter") is not None for query in rows.queries)
-        source = Source(f"({rows.sql})", rows.types, rows.fields, has_quantities=metered)
-        rate_relation(run, source, period, loaded.beyond)
+        _rate_files(run, usage, accounts, period, _Asked(account, unique_ids, skip_bad_rows, watch or _unwatched))
         yield run
     finally:
         connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    account: str | None
+    unique_ids: bool
+    skip_bad_rows: bool
+    watch: Watch
+
+
+def _rate_files(
+    run: Columnar, paths: Sequence[str | Path], accounts: str | Path, period: DateRange, asked: _Asked
+) -> None:
+    program, connection = run.program, run.connection
+    loaded = load_accounts(connection, accounts, program.schema)
+    run.findings, run.rejects, run.rejected = loaded.findings, loaded.rejects, loaded.rejected
+    if _has_errors(run.findings):
+        run.is_sound = False
+        return
+    if asked.skip_bad_rows:
+        # Usage of an account whose own row is wrong has no account then.
+        connection.execute("CREATE OR REPLACE TEMP TABLE account_name AS SELECT DISTINCT account FROM subscription")
+    if asked.account is not None:
+        connection.execute("DELETE FROM subscription WHERE account <> ?", [asked.account])
+    run.subscriptions = _count(connection, "SELECT count(*) FROM subscription")
+    rows = usage_relation(connection, paths, program.schema)
+    metered = any(query.rows.meters and query.rows.scan.column("meter") is not None for query in rows.queries)
+    source = Source(f"({rows.sql})", rows.types, rows.fields, has_quantities=metered)
+    prepared = prepare(run, source, period)
+    with asked.watch("rating", rows.rows, lambda: connection.query_progress()):
+        scanned = meter(run, source, prepared, looks_for_odd=not rows.is_proven)
+    settled = _settled(run, rows, source, prepared, scanned, asked)
+    run.findings = (*run.findings, *(rows.findings if settled is None else settled.findings))
+    bad = rows.rejects if settled is None else settled.rejects
+    run.rejects = (*run.rejects, *bad)
+    if settled is not None:
+        run.repeated, rejected = settled.repeated, settled.rejected
+    else:
+        rejected = rows.refused_rows
+    run.rejected += rejected
+    run.is_sound = not _has_errors(run.findings) and (asked.skip_bad_rows or not run.rejects)
+    if not run.is_sound:
+        return
+    beyond = {} if settled is None else settled.beyond
+    if settled is not None and (settled.odd or settled.repeated or rejected):
+        source = Source(f"({settled.sql})", settled.types, rows.fields, has_quantities=metered)
+        prepared = prepare(run, source, period)
+        scanned = meter(run, source, prepared, looks_for_odd=False)
+    run.counted = run.read - run.repeated - rejected
+    dated = run.counted if not metered else _count(connection, f"SELECT count(time) FROM {source.relation}")
+    run.outside = dated - scanned.dated
+    if run.outside > 0:
+        run.unsubscribed = count_unsubscribed(connection, source.relation, period, ZoneInfo(program.zone))
+        run.outside -= run.unsubscribed
+    finish(run, source, prepared, scanned, period, loaded.beyond, beyond)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    found = connection.execute(query).fetchone()
+    return int(found[0]) if found is not None else 0
+
+
+def _has_errors(findings: Sequence[Diagnostic]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _settled(
+    run: Columnar, rows: UsageRelation, source: Source, prepared: Prepared, scanned: Scanned, asked: _Asked
+) -> SettledUsage | None:
+    """What is odd about the rows, settled by the Python reader; None where all of them are as they should be."""
+    connection = run.connection
+    checked = check_rows(
+        connection,
+        source.relation,
+        rows=rows.rows,
+        matched=scanned.matched,
+        common=prepared.statements.common,
+        looks_for_odd=not rows.is_proven,
+    )
+    run.read = checked.rows + rows.refused_rows
+    has_ids = any(query.rows.scan.column("id") is not None for query in rows.queries)
+    if not checked.odd and not checked.unknown and not (has_ids and not asked.unique_ids):
+        return None
+    known = None
+    if checked.unknown or checked.odd:
+        known = {row[0] for row in connection.execute("SELECT account FROM account_name").fetchall()}
+    return settle(
+        connection,
+        rows,
+        known_accounts=known,
+        unknown="SELECT account FROM unknown_key" if checked.unknown else None,
+        has_odd_rows=checked.odd > 0,
+        unique_ids=asked.unique_ids or not has_ids,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,42 +258,116 @@ class Source:
     has_quantities: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is known before usage is read: who is rated, in which families, and what they ask of usage."""
+
+    statements: Statements
+    usage: Usage
+    attributes: Mapping[str, AttributeColumn]
+    held: Held
+    families: tuple[Family, ...]
+    buckets: tuple[Bucket, ...]
+
+
 def rate_relation(run: Columnar, source: Source, period: DateRange, beyond: Mapping[int, Subscription]) -> None:
-    """Rate the subscriptions of the table `subscription` on the rows of a relation, and fill the tables of statements."""
-    program, connection, relation = run.program, run.connection, source.relation
+    """Rate the subscriptions of the table `subscription` on the valid rows of a relation, and fill the tables."""
+    prepared = prepare(run, source, period)
+    finish(run, source, prepared, meter(run, source, prepared, looks_for_odd=False), period, beyond, {})
+
+
+def prepare(run: Columnar, source: Source, period: DateRange) -> Prepared:
+    """Work out the statements of the table `subscription` and what their plans ask of usage."""
+    program, connection = run.program, run.connection
     statements = make_statements(connection, program, period, source.types["account"])
     usage = _usage(program, source, reach_of(program, statements.members, period))
     attributes = attribute_columns(connection, program)
     held = make_cards(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes, held.columns)
     connection.execute("CREATE OR REPLACE TEMP TABLE scalar_statement (sid INTEGER, reason VARCHAR)")
+    return Prepared(statements, usage, attributes, held, planned, buckets)
+
+
+def meter(run: Columnar, source: Source, prepared: Prepared, *, looks_for_odd: bool) -> Scanned:
+    """Fill what the plans ask of usage."""
+    program, connection, buckets = run.program, run.connection, prepared.buckets
+    if source.has_quantities and prepared.statements.common is None:
+        _leave_undated(connection, source.relation)
     others = [bucket for bucket in buckets if not is_simple(program.meters[bucket.meter])]
-    specials = read_special(connection, program, usage, relation, source.types, others)
-    scanned = scan(connection, program, usage, relation, buckets, statements.common, specials)
-    asked = [Asked(family.number, family.members, family.history) for family in planned if family.history]
+    specials = read_special(connection, program, prepared.usage, source.relation, source.types, others)
+    return scan(
+        connection,
+        program,
+        prepared.usage,
+        source.relation,
+        buckets,
+        prepared.statements.common,
+        specials,
+        looks_for_odd=looks_for_odd,
+    )
+
+
+def finish(
+    run: Columnar,
+    source: Source,
+    prepared: Prepared,
+    scanned: Scanned,
+    period: DateRange,
+    beyond: Mapping[int, Subscription],
+    more: Mapping[str, AccountUsage],
+) -> None:
+    """Price everything and fill the tables of statements.
+
+    `beyond` are subscriptions and `more` is usage that no column holds: their accounts take the scalar road.
+    """
+    program, connection, usage, relation = run.program, run.connection, prepared.usage, source.relation
+    families = prepared.families
+    asked = [Asked(family.number, family.members, family.history) for family in families if family.history]
     history = read_history(connection, program, usage, relation, asked) if asked else {}
-    events = [AskedEach(family.number, family.members, family.each) for family in planned if family.each]
+    events = [AskedEach(family.number, family.members, family.each) for family in families if family.each]
     each = read_each(connection, program, usage, relation, source.types, events)
-    priced = price(connection, program, planned, scanned.metered, history, each, attributes, held)
-    _leave_whole_accounts(connection, beyond)
-    run.scalar = _reasons(connection, statements)
+    run.source, run.period, run.beyond, run.more = source, period, beyond, more
+    priced = price(connection, program, families, scanned.metered, history, each, prepared.attributes, prepared.held)
+    _leave_beyond(connection, beyond, more)
+    run.scalar = _reasons(connection, prepared.statements)
     lone = (
         "SELECT account FROM statement JOIN scalar_statement USING (sid) UNION ALL SELECT account FROM subscription "
         "JOIN subscription_kind USING (sub) JOIN kind USING (kind) WHERE unfit IS NOT NULL"
     )
-    answered = rated_one_by_one(connection, program, relation, period, beyond, lone) if run.scalar else iter(())
-    results = fill(connection, statements.members, priced, answered)
+    answered = rated_one_by_one(connection, program, relation, period, beyond, lone, more) if run.scalar else iter(())
+    results = fill(connection, prepared.statements.members, priced, answered)
+    run.idle, run.idle_with_days = _idle(connection, period)
     run.total, run.accounts, run.refusals = results.total, results.accounts, results.refusals
 
 
-def _leave_whole_accounts(connection: duckdb.DuckDBPyConnection, beyond: Mapping[int, Subscription]) -> None:
-    """Leave accounts to the scalar evaluator whose attributes no column holds, and all statements of accounts that an
-    earlier query left."""
-    if beyond:
-        connection.execute(
-            "INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE sub IN (SELECT unnest(?::INTEGER[]))",
-            ["attributes of more than 38 digits", list(beyond)],
-        )
+def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange) -> tuple[int, bool]:
+    days = f"start < DATE '{period.end}' AND (\"end\" IS NULL OR DATE '{period.start}' < \"end\")"
+    found = connection.execute(
+        f"SELECT count(*), coalesce(bool_or({days}), false) FROM subscription WHERE sub NOT IN (SELECT sub FROM statement)"
+    ).fetchone()
+    return (int(found[0]), bool(found[1])) if found is not None else (0, False)
+
+
+def _leave_undated(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Leave accounts to the scalar evaluator that have quantities without a time and several statements."""
+    connection.execute(
+        "INSERT INTO scalar_statement SELECT sid, 'quantities without a time and several billing periods' FROM statement "
+        "WHERE account IN (SELECT account FROM statement GROUP BY account HAVING count(*) > 1) AND account_key IN "
+        f"(SELECT account FROM {relation} WHERE time IS NULL)"
+    )
+
+
+def _leave_beyond(
+    connection: duckdb.DuckDBPyConnection, beyond: Mapping[int, Subscription], more: Mapping[str, AccountUsage]
+) -> None:
+    """Leave accounts to the scalar evaluator whose attributes or usage no column holds."""
+    wide = "numbers that no column holds"
+    for column, type_, values in (("sub", "INTEGER", list(beyond)), ("account", "VARCHAR", list(more))):
+        if values:
+            connection.execute(
+                f"INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE {column} IN (SELECT unnest(?::{type_}[]))",
+                [wide, values],
+            )
 
 
 def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> Mapping[str, int]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCOUNTS: Final = 5_000
 _NOTHING: Final = AccountUsage()
+_NO_MORE: Final[Mapping[str, AccountUsage]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def rated_one_by_one(
     period: DateRange,
     beyond: Mapping[int, Subscription],
     accounts: str,
+    more: Mapping[str, AccountUsage] = _NO_MORE,
 ) -> Iterator[Answered]:
     """Rate the accounts that `accounts` (a query of one column, the account's text) gives, on their rows of `relation`."""
     fetched = _fetch(connection, relation, accounts)
@@ -58,7 +60,11 @@ def rated_one_by_one(
             sids.setdefault(account, []).append(sid)
         usage = _usage(connection, program, fetched, page)
         for account, own_subscriptions in subscriptions.items():
-            results = tuple(rate_account(program, own_subscriptions, usage.get(account, _NOTHING), period))
+            own_usage = usage.get(account, _NOTHING)
+            if account in more:
+                other = more[account]
+                own_usage = AccountUsage((*own_usage.events, *other.events), (*own_usage.quantities, *other.quantities))
+            results = tuple(rate_account(program, own_subscriptions, own_usage, period))
             yield Answered(account, tuple(sids.get(account, ())), results)
 
 

@@ -38,6 +38,8 @@ class Scanned:
 
     metered: Metered
     matched: int
+    dated: int
+    odd: int
 
 
 def scan(
@@ -48,8 +50,16 @@ def scan(
     buckets: Sequence[Bucket],
     common: tuple[int, int] | None,
     specials: Mapping[Bucket, Special | str],
+    *,
+    looks_for_odd: bool = False,
 ) -> Scanned:
-    """Fill the buckets in one pass over `relation` and make the table `metered`; `specials` were read before."""
+    """Fill the buckets in one pass over `relation` and make the table `metered`; `specials` were read before.
+
+    With `looks_for_odd` rows that are not `plain` are counted on the way, also those outside of all periods: what else
+    was found then means nothing.
+    """
+    odd = ", count(*) FILTER (WHERE NOT plain) AS odd" if looks_for_odd else ", 0 AS odd"
+    or_odd = " OR NOT plain" if looks_for_odd else ""
     aggregates = aggregates_of(program, usage, buckets)
     known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
     listed = _listed(aggregates)
@@ -57,15 +67,15 @@ def scan(
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, count(*) AS n{listed} FROM {relation} "
-            f"WHERE (time >= {low} AND time < {high}){undated} GROUP BY account"
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, count(*) AS n, count(time) AS dated{odd}{listed} FROM {relation} "
+            f"WHERE (time >= {low} AND time < {high}){undated}{or_odd} GROUP BY account"
         )
         joined = "used u ON u.account = s.account_key"
     else:
         inside = "u.time >= s.from_time AND u.time < s.until_time"
         condition = f"({inside}{' OR u.time IS NULL' if undated else ''})"
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, count(*) AS n{listed} FROM {relation} u "
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, count(*) AS n, count(time) AS dated, 0 AS odd{listed} FROM {relation} u "
             f"JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = s.account_key AND {condition} "
             "GROUP BY s.sid"
         )
@@ -76,11 +86,12 @@ def scan(
         f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
         f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
     )
-    matched = connection.execute("SELECT coalesce(sum(n), 0) FROM used").fetchone()
+    sums = "coalesce(sum(n), 0), coalesce(sum(dated), 0), coalesce(sum(odd), 0)"
+    found = connection.execute(f"SELECT {sums} FROM used").fetchone() or (0, 0, 0)
     metered = _metered({bucket: each for bucket, each in aggregates.items() if bucket not in specials}, bounds)
     filled = {bucket: _special(aggregates[bucket], bounds, each) for bucket, each in known.items()}
     unfit = {bucket: reason for bucket, reason in specials.items() if isinstance(reason, str)}
-    return Scanned(Metered({**metered.filled, **filled}, unfit), int(matched[0]) if matched else 0)
+    return Scanned(Metered({**metered.filled, **filled}, unfit), *map(int, found))
 
 
 def scan_spans(
