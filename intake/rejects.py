@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -84,5 +85,8 @@ def write_rejects(rejects: Iterable[Reject], path: Path) -> tuple[Diagnostic, ..
 def not_written(path: Path, error: OSError) -> Diagnostic:
     """The finding that the system refused to write a file."""
     reason = error.strerror or str(error)
-    hint = "choose a folder that exists and may be written to"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = "make room there or choose another folder; what stood there before is as it was"
+    else:
+        hint = "choose a folder that exists and may be written to"
     return Diagnostic("RB9007", f"the file cannot be written: {reason}", hints=(hint,), place=str(path))

@@ -16,7 +16,7 @@ from ..outputs import TextSink, written_aside
 from ..rejects import not_written
 from ..statements import StatementFormat, not_to_standard_output
 from .cells import text_literal
-from .failures import disk_error
+from .failures import disk_error, interrupted_by_hand
 from .parquet_lines import parquet_select
 from .text_lines import TextRows, csv_rows, json_rows
 
@@ -41,9 +41,10 @@ def write_columnar(
         if out is None:
             if format_ is StatementFormat.PARQUET:
                 return (not_to_standard_output(),)
-            _print(connection, program, format_)
+            with interrupted_by_hand():
+                _print(connection, program, format_)
         else:
-            with written_aside(out) as aside:
+            with interrupted_by_hand(), written_aside(out) as aside:
                 _write_file(connection, program, format_, aside)
     except OSError as error:
         if out is None:

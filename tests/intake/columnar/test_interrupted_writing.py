@@ -1,0 +1,136 @@
+"""Writing that fails half way leaves the earlier result in place and nothing beside it, and says why."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ratebook.engine.plan import Program
+from ratebook.engine.quantity import UnitTable
+from ratebook.engine.statement import Labels
+from ratebook.engine.usage import FactSchema
+from ratebook.intake import StatementFormat
+from ratebook.intake.columnar.failures import disk_error
+from ratebook.intake.columnar.statement_tables import create_statement_tables
+from ratebook.intake.columnar.writing import write_columnar
+from ratebook.intake.parquet import connect
+from ratebook.money import MoneyUnit, Rounding, currency
+
+FORMATS = [StatementFormat.CSV, StatementFormat.JSON_LINES, StatementFormat.PARQUET]
+
+
+def program() -> Program:
+    euro = currency("EUR")
+    assert euro is not None
+    unit = MoneyUnit(euro, Fraction(1, 100))
+    schema = FactSchema("EUR", "UTC", UnitTable(), {}, {}, {}, (), ())
+    return Program(
+        "book", Labels("book"), "sha256:0", "UTC", unit, Rounding.HALF_EVEN, None, None, schema, {}, {}, {}, {}
+    )
+
+
+def filled(statements: int) -> duckdb.DuckDBPyConnection:
+    """Tables with four lines a statement, whose texts and numbers do not compress well."""
+    connection = connect()
+    create_statement_tables(connection, quantity_decimals=6)
+    connection.execute(
+        f"INSERT INTO statement_head SELECT range, hash(range)::VARCHAR, 'payg', 0 FROM range({statements});"
+        f"INSERT INTO statement_total SELECT range, 5, 5 FROM range({statements});"
+        "INSERT INTO statement_period VALUES (0, '2026-03-01T00:00:00+00:00', '2026-04-01T00:00:00+00:00', NULL, NULL);"
+        "INSERT INTO line_info VALUES (0, 'api', 'charge', 'API', 'call', '', 'book.rates:1', false, NULL, NULL);"
+        "INSERT INTO line SELECT range // 4, range % 4, 0, hash(range) % 1000000, hash(range + 1) % 1000000, NULL, "
+        f"NULL, NULL, NULL FROM range({4 * statements})"
+    )
+    return connection
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of the process grows past this size, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_full_disk_leaves_the_earlier_result(format_: StatementFormat, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("earlier")
+    connection = filled(20_000)
+    with largest_file(100_000):
+        (finding,) = write_columnar(connection, program(), format_, out)
+    assert (finding.code, finding.place) == ("RB9007", str(out))
+    assert finding.message == "the file cannot be written: File too large"
+    assert "make room" in finding.hints[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert out.read_text() == "earlier"
+    # The connection is as it was: the same run can be written elsewhere.
+    assert write_columnar(connection, program(), format_, out) == ()
+    assert out.read_text("latin-1") != "earlier"
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    for format_ in StatementFormat:
+        (finding,) = write_columnar(filled(1), program(), format_, tmp_path / "none" / "out")
+        assert finding.message == "the file cannot be written: No such file or directory"
+
+
+@pytest.mark.parametrize("by_setting", [True, False])
+def test_no_room_for_temporary_files(by_setting: bool, tmp_path: Path) -> None:
+    connection = connect()
+    connection.execute(f"SET temp_directory = '{tmp_path}/spill'; SET memory_limit = '50MB'")
+    if by_setting:
+        connection.execute("SET max_temp_directory_size = '1MB'")
+    with largest_file(10**9 if by_setting else 100_000), pytest.raises(duckdb.Error) as raised:
+        connection.execute("CREATE TEMP TABLE much AS SELECT repeat(hash(range)::VARCHAR, 5) FROM range(3000000)")
+    finding = disk_error(raised.value, tmp_path / "out")
+    assert finding is not None
+    assert finding.code == "RB9007"
+    reason = "No space left on device" if by_setting else "File too large"
+    assert finding.message == f"temporary files cannot be written: {reason}"
+    assert by_setting or finding.place == str(tmp_path / "spill")
+
+
+_WRITER = """
+import sys
+sys.path.insert(0, {folder!r})
+from pathlib import Path
+from test_interrupted_writing import StatementFormat, filled, program, write_columnar
+
+connection = filled(1_000_000)
+print("ready", flush=True)
+write_columnar(connection, program(), StatementFormat({format_!r}), Path({out!r}))
+print("written", flush=True)
+"""
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_an_interrupt_leaves_no_half_written_file(format_: StatementFormat, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("earlier")
+    code = _WRITER.format(folder=str(Path(__file__).parent), format_=format_.value, out=str(out))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".out.*.part")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said, told = process.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in told, told
+    assert said == b""
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert out.read_text() == "earlier"
