@@ -18,6 +18,9 @@ from .number import TooLargeError
 DIGITS_MAX: Final = 38
 """The digits of DuckDB's widest decimal, and the whole digits that a HUGEINT always holds."""
 
+BIGINT_DIGITS: Final = 18
+"""The digits of the widest decimal that is a BIGINT inside, and the whole digits that a BIGINT always holds."""
+
 NUMERIC: Final = (FieldKind.NUMBER, FieldKind.MONEY)
 
 
@@ -39,12 +42,21 @@ class EventColumns(Record):
 
     `relation` has `sid`, `time`, `event`, `id`, `source`, `from_time` and `until_time` besides. No statement has more
     than `rows_max` rows of it. `event` is the event that rows are asked for, None where the relation has no others.
+    Rows without `has_identity` have neither `id` nor `source`, which need not be columns then.
     """
 
     relation: str
     fields: Mapping[str, FieldColumn] = field(default_factory=dict)
     rows_max: int = 10**9
     event: str | None = None
+    has_identity: bool = True
+
+    @property
+    def identity_sql(self) -> str:
+        """What puts events of one instant in order, as `oid` and `osource`."""
+        if not self.has_identity:
+            return "'' AS oid, '' AS osource"
+        return "coalesce(id::VARCHAR, '') AS oid, coalesce(source::VARCHAR, '') AS osource"
 
     @property
     def row_digits(self) -> int:
@@ -59,6 +71,7 @@ def columns_of(
     *,
     rows_max: int = 10**9,
     only_event: bool = False,
+    has_identity: bool = True,
 ) -> EventColumns:
     """The columns `f_<field>` of an event; `digits` holds whole digits and scale of each number that has a column.
 
@@ -72,7 +85,7 @@ def columns_of(
             found[schema.name] = FieldColumn(name, schema.kind, required)
         elif schema.name in digits:
             found[schema.name] = FieldColumn(name, schema.kind, required, *digits[schema.name])
-    return EventColumns(relation, found, rows_max, None if only_event else event.name)
+    return EventColumns(relation, found, rows_max, None if only_event else event.name, has_identity)
 
 
 def quoted(name: str) -> str:
@@ -137,6 +150,8 @@ def unscaled(sql: str, whole_digits: int, scale: int) -> str:
     """
     if scale == 0:
         return f"({sql})::HUGEINT"
+    if whole_digits + 2 * scale <= BIGINT_DIGITS:
+        return f"(({sql})::DECIMAL({BIGINT_DIGITS},{scale}) * {_power(scale)})::HUGEINT"
     if whole_digits + 2 * scale <= DIGITS_MAX:
         return f"(({sql})::DECIMAL(38,{scale}) * {_power(scale)})::HUGEINT"
     whole, rest = f"trunc({sql})", f"(({sql})::DECIMAL(38,{scale}) - trunc({sql})::DECIMAL(38,{scale}))"
@@ -154,4 +169,5 @@ def _power(scale: int) -> str:
 
 def floor_quotient(numerator: str, denominator: str) -> str:
     """The greatest integer at or below a ratio of HUGEINTs; `denominator` is above zero. DuckDB's `//` truncates."""
-    return f"(({numerator} - (({numerator} % {denominator}) + {denominator}) % {denominator}) // {denominator})"
+    below = f"CASE WHEN {numerator} % {denominator} < 0 THEN 1::HUGEINT ELSE 0::HUGEINT END"
+    return f"({numerator} // {denominator} - {below})"

@@ -66,7 +66,7 @@ def selected(meter: Meter, columns: EventColumns, keys: Sequence[str], condition
         "SELECT sid"
         + "".join(f", {key} AS k{number}" for number, key in enumerate(keys))
         + f", {epoch_us_sql('time')} AS us, {epoch_us_sql('from_time')} AS low, {epoch_us_sql('until_time')} AS high"
-        + ", coalesce(id::VARCHAR, '') AS oid, coalesce(source::VARCHAR, '') AS osource"
+        + f", {columns.identity_sql}"
         + f", {measured_sql} AS v, {series} AS series"
         + f" FROM {columns.relation} WHERE {' AND '.join(test for test in tests if test)}"
     )

@@ -140,15 +140,17 @@ SIZES = ["0", "1", "-1", "0.25", "0.75", "-0.25", "2.5", "0.001", "1.049", "7.5"
 
 
 @st.composite
-def statements(draw: st.DrawFn, zone: ZoneInfo) -> Statement:
+def statements(draw: st.DrawFn, zone: ZoneInfo, *, has_identity: bool) -> Statement:
     start = draw(st.sampled_from(STARTS))
     days = DateRange(start, start + timedelta(draw(st.sampled_from([1, 2, 3, 9]))))
     covered = days.period(zone)
-    events = tuple(_event(draw, covered, zone, number) for number in range(draw(st.integers(0, 9))))
+    events = tuple(
+        _event(draw, covered, zone, f"{number}" if has_identity else None) for number in range(draw(st.integers(0, 9)))
+    )
     return Statement(days, events)
 
 
-def _event(draw: st.DrawFn, covered: Period, zone: ZoneInfo, number: int) -> UsageEvent:
+def _event(draw: st.DrawFn, covered: Period, zone: ZoneInfo, number: str | None) -> UsageEvent:
     day = draw(st.sampled_from([covered.start, covered.start, covered.end, local_midnight(date(2026, 3, 29), zone)]))
     step = draw(
         st.one_of(
@@ -169,14 +171,14 @@ def _event(draw: st.DrawFn, covered: Period, zone: ZoneInfo, number: int) -> Usa
         "ok": draw(st.booleans()),
     }
     known = {name: value for name, value in fields.items() if value is not None}
-    has_id = draw(st.integers(0, 3)) > 0
+    has_id = number is not None and draw(st.integers(0, 3)) > 0
     return UsageEvent(
         "",
         draw(st.sampled_from(["a.used", "a.used", "a.used", "b.used"])),
         (day + step).astimezone(UTC),
         known,
         f"{draw(st.sampled_from('ab'))}{number}" if has_id else None,
-        draw(st.sampled_from([None, "s", "t"])),
+        None if number is None else draw(st.sampled_from([None, "s", "t"])),
     )
 
 
@@ -219,8 +221,10 @@ def _literal(value: object) -> str:
     return "NULL" if value is None else f"'{value}'"
 
 
-def _columns() -> EventColumns:
-    return columns_of(_program().schema.events["a.used"], "fact", {"size": (9, 3), "extra": (4, 2)}, rows_max=1000)
+def _columns(usage: Sequence[Statement]) -> EventColumns:
+    has_identity = any(event.id or event.source for statement in usage for event in statement.events)
+    event, digits = _program().schema.events["a.used"], {"size": (9, 3), "extra": (4, 2)}
+    return columns_of(event, "fact", digits, rows_max=1000, has_identity=has_identity)
 
 
 def _expected(meter: Meter, statement: Statement, zone: ZoneInfo, by: str | None) -> dict[object, Fraction]:
@@ -250,7 +254,7 @@ def _assert_equal(
 ) -> None:
     reach = [statement.days.period(zone) for statement in usage]
     days = local_days(Period(min(own.start for own in reach), max(own.end for own in reach)), zone)
-    query = meter_sql(meter, _columns(), days, [] if by is None else [f"f_{by}"])
+    query = meter_sql(meter, _columns(usage), days, [] if by is None else [f"f_{by}"])
     found: dict[int, dict[object, Fraction | None]] = {number: {} for number in range(len(usage))}
     result = connection.execute(query.sql)
     names = [column[0] for column in result.description]
@@ -274,7 +278,8 @@ def _assert_equal(
 @given(data=st.data())
 def test_a_meter_reads_the_same(connection: duckdb.DuckDBPyConnection, kind: str, data: st.DataObject) -> None:
     zone = ZoneInfo(data.draw(st.sampled_from(ZONES), "zone"))
-    usage = data.draw(st.lists(statements(zone), min_size=1, max_size=3), "usage")
+    has_identity = data.draw(st.booleans(), "has_identity")
+    usage = data.draw(st.lists(statements(zone, has_identity=has_identity), min_size=1, max_size=3), "usage")
     _fill(connection, usage, zone)
     for meter in data.draw(st.lists(st.sampled_from(_meters(kind)), min_size=6, max_size=6), "meters"):
         by = data.draw(st.sampled_from([None, "kind", "disk"]), "by")
