@@ -14,11 +14,8 @@ from ratebook.engine.period import DateRange
 from ratebook.engine.plan import Program
 from ratebook.engine.usage import AccountUsage
 from ratebook.intake import read_accounts, read_usage, statement_object
-
-try:
-    from ratebook.intake.columnar.run import rate_columnar
-except ImportError:  # the stand-in rates with the scalar evaluator, so that what compares is itself tried
-    rate_columnar = None
+from ratebook.intake.columnar.read_back import statements_of
+from ratebook.intake.columnar.run import rate_columnar
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,10 @@ def rate_scalar(program: Program, usage: Sequence[Path], accounts: Path, period:
 
 def rate_batch(program: Program, usage: Sequence[Path], accounts: Path, period: DateRange) -> Rated:
     """What the columnar evaluator makes of them."""
-    if rate_columnar is None:
-        return rate_scalar(program, usage, accounts, period)
     with rate_columnar(program, usage, accounts, period) as rated:
-        statements = [] if rated.refusals else list(rated.statements())
+        made = [statement_object(item) for item in statements_of(rated.connection, program)]
         counts = (rated.read, rated.counted, rated.repeated, rated.rejected)
-        return Rated(statements, tuple(rated.refusals), counts, dict(rated.scalar))
+        return Rated(made, tuple(rated.refusals), counts, dict(rated.scalar))
 
 
 def differences(scalar: Rated, batch: Rated) -> list[str]:

@@ -39,6 +39,10 @@ class Shape(enum.Enum):
     PARQUET = ".parquet"
 
 
+SHAPES = tuple(Shape)
+"""The formats that files have in turn."""
+
+
 def write_usage(
     folder: Path, schema: FactSchema, facts: Iterable[UsageEvent | MeteredQuantity], *, first_shape: int = 0
 ) -> list[Path]:
@@ -51,7 +55,7 @@ def write_usage(
         else:
             quantities.append(_quantity_row(fact))
     paths = []
-    shapes = list(Shape)
+    shapes = list(SHAPES)
     for number, (name, rows) in enumerate(sorted(events.items())):
         types = {"account": "VARCHAR", "event": "VARCHAR", "time": "TIMESTAMPTZ", "id": "VARCHAR", "source": "VARCHAR"}
         types |= {item.name: _type(item, rows) for item in schema.events[name].fields}

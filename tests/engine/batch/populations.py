@@ -38,6 +38,8 @@ from ratebook.records import Record
 
 Fact: TypeAlias = UsageEvent | MeteredQuantity
 _MICROSECOND = timedelta(microseconds=1)
+REPEATED = 0.1
+"""How many events with an id come again."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,7 @@ class _Drawing:
                     identity = f"{account}-{self.random.randrange(1000)}-{number}"
                     event = replace(event, id=identity, source=self.random.choice(sources))
                 yield event
-                if event.id is not None and self.random.random() < 0.1:
+                if event.id is not None and self.random.random() < REPEATED:
                     yield event
         if self.random.random() < 0.5:
             yield from self._quantities(account)
