@@ -153,7 +153,11 @@ def families(members: Iterable[Member]) -> list[tuple[Member, ...]]:
         # What an account is may choose the rows of a table, and with them the lines.
         key = id(member.plan), tuple(sorted(member.situation.subscription.attributes.items()))
         if key not in shapes:
-            shapes[key] = shape_of_plan(member)
+            try:
+                shapes[key] = shape_of_plan(member)
+            except UnfitError as unfit:
+                # Whoever writes the query of such a family is told the same, and leaves it to the scalar evaluator.
+                shapes[key] = key, str(unfit)
         found.setdefault((shapes[key], len(stretches(member.situation)) > 1), []).append(member)
     return [tuple(own) for own in found.values()]
 
