@@ -20,8 +20,9 @@ from ..condition import Scalar, scalar
 from ..dispatch import Branch, Key, Tree, below, dispatch
 from ..evaluators.changes import stretches
 from ..evaluators.situation import Situation, declared_order
-from ..plan import Charge, Column, ColumnKind, OfEach, Plan, Row
+from ..plan import Charge, Column, ColumnKind, OfEach, OfMeter, Plan, Row
 from ..schedule import Band, Schedule
+from ..usage import FieldKind
 from .number import UnfitError
 
 COMBINATIONS_MAX: Final = 48
@@ -74,7 +75,7 @@ def combinations(charge: Charge, situation: Situation) -> tuple[Combination, ...
     choices: list[list[Part]] = []
     count = 1
     for index, column in enumerate(charge.columns):
-        own = _choices(charge, index, column)
+        own = _choices(charge, index, column, situation)
         if own is None:
             return None
         choices.append(own)
@@ -93,7 +94,7 @@ def combinations(charge: Charge, situation: Situation) -> tuple[Combination, ...
     return tuple(sorted(made, key=lambda item: (item.row, declared_order(charge, item.key))))
 
 
-def _choices(charge: Charge, index: int, column: Column) -> list[Part] | None:
+def _choices(charge: Charge, index: int, column: Column, situation: Situation) -> list[Part] | None:
     match column.kind:
         case ColumnKind.ATTRIBUTE:
             return [Part(ColumnKind.ATTRIBUTE, column.name)]
@@ -103,7 +104,18 @@ def _choices(charge: Charge, index: int, column: Column) -> list[Part] | None:
         case ColumnKind.FIELD:
             if not column.values:
                 return None
+            if _is_yes_or_no(charge, column.name, situation):
+                return [Part(ColumnKind.FIELD, column.name, value) for value in (True, False)]
             return [Part(ColumnKind.FIELD, column.name, value) for value in column.values]
+
+
+def _is_yes_or_no(charge: Charge, field: str, situation: Situation) -> bool:
+    """Whether a field is one of yes or no: a key column names both in words, as it would the words of `one of`."""
+    if not isinstance(charge.source, OfMeter):
+        return False
+    program = situation.program
+    event = program.schema.events[program.meters[charge.source.meter].event]
+    return any(item.name == field and item.kind is FieldKind.YES_NO for item in event.fields)
 
 
 def _value(part: Part, situation: Situation) -> Scalar | None:
@@ -136,11 +148,16 @@ _OWN_SOURCE: Final = frozenset({"Bound"})
 def families(members: Iterable[Member]) -> list[tuple[Member, ...]]:
     """The members by shape, in the order in which shapes come."""
     found: dict[object, list[Member]] = {}
-    shapes: dict[int, object] = {}
+    shapes: dict[object, object] = {}
     for member in members:
-        key = id(member.plan)
+        # What an account is may choose the rows of a table, and with them the lines.
+        key = id(member.plan), tuple(sorted(member.situation.subscription.attributes.items()))
         if key not in shapes:
-            shapes[key] = shape_of_plan(member)
+            try:
+                shapes[key] = shape_of_plan(member)
+            except UnfitError as unfit:
+                # Whoever writes the query of such a family is told the same, and leaves it to the scalar evaluator.
+                shapes[key] = key, str(unfit)
         found.setdefault((shapes[key], len(stretches(member.situation)) > 1), []).append(member)
     return [tuple(own) for own in found.values()]
 

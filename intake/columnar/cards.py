@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.cards import NO_CARDS, CardColumns
@@ -54,15 +55,17 @@ def make_cards(connection: duckdb.DuckDBPyConnection, program: Program) -> Held:
 
 def _make_taking_part(connection: duckdb.DuckDBPyConnection, program: Program, names: list[str]) -> None:
     """A row for each card that takes part in a statement, with its place in the order."""
+    digits = max(_digits_left(connection), *(_digits(program.cards[name].worth) for name in names))
+    exact = f"DECIMAL(38,{digits})"
     rows = ", ".join(
-        f"({index}, {text_literal(name)}, {_ends(program.cards[name])}, {_exact(program.cards[name])})"
+        f"({index}, {text_literal(name)}, {_ends(program.cards[name])}, {_exact(program.cards[name])}::{exact})"
         for index, name in enumerate(names)
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE card_part AS "
         f"WITH known(card, name, ends, worth) AS (VALUES {rows}), "
         "held AS (SELECT s.sid, s.account, m.days_end, c.bought, c.left_over, k.card, c.number, "
-        "coalesce(c.left_over, k.worth) AS worth, "
+        f"coalesce(c.left_over::{exact}, k.worth) AS worth, "
         "CASE WHEN k.ends IS NULL THEN NULL ELSE (c.bought + k.ends)::DATE END AS expires "
         "FROM statement s JOIN member m USING (member), "
         "LATERAL (SELECT unnest(s.cards).card AS name, unnest(s.cards).bought AS bought, unnest(s.cards).left AS left_over, "
@@ -85,12 +88,26 @@ def _ends(card: Card) -> str:
 
 def _exact(card: Card) -> str:
     """A card's worth as a decimal."""
-    digits = 0
-    while (card.worth * 10**digits).denominator != 1:
-        digits += 1
+    digits = _digits(card.worth)
     number = str(int(card.worth * 10**digits)).rjust(digits + 1, "0")
     text = f"{number[:-digits]}.{number[-digits:]}" if digits else number
     return f"{text_literal(text)}::DECIMAL(38,{digits})"
+
+
+def _digits(worth: Fraction) -> int:
+    """How many decimals a worth has."""
+    digits = 0
+    while (worth * 10**digits).denominator != 1:
+        digits += 1
+    return digits
+
+
+def _digits_left(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many decimals the column of what is left on cards has."""
+    found = connection.execute(
+        "SELECT typeof(any_value(cards[1].left)) FROM subscription WHERE len(cards) > 0"
+    ).fetchone()
+    return 0 if found is None or not found[0].startswith("DECIMAL") else int(found[0].partition(",")[2].rstrip(")"))
 
 
 def _scale(connection: duckdb.DuckDBPyConnection) -> int:
