@@ -3,8 +3,8 @@
     python bench/peers/polars_query.py USAGE ACCOUNTS [LINES]
 
 Exact here: Decimal(38, 12) holds every product of a quantity (6 places) and a price (6), and `round` takes half to
-even. Not exact in general: a product's places are those of the wider operand, the rest is rounded away unseen; whoever writes
-the query has to know all scales.
+even. Not exact in general: a product's places are those of the wider operand, the rest is rounded away unseen; whoever
+writes the query has to know all scales.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python bench/peers/zen_engine.py USAGE ACCOUNTS [LINES]
 
 The form that was fastest: loaded once under a key (what `create_decision` gives costs ten times as much a call),
-contexts as JSON text, one evaluation for all lines of an account. Exact: numbers are decimals of 28 digits inside, if quantities come as
-JSON text; amounts leave as floats, so they are cents here. Its `round` takes halves away from zero: half to even is
-written out.
+contexts as JSON text, one evaluation for all lines of an account. Exact: numbers are decimals of 28 digits inside, if
+quantities come as JSON text; amounts leave as floats, so they are cents here. Its `round` takes halves away from zero:
+half to even is written out.
 """
 
 from __future__ import annotations
