@@ -63,7 +63,7 @@ class Bench:
         path = folder / f"usage_{events}.parquet"
         if not path.exists():
             self.tell(f"making {path}")
-            accounts = {"million": 1_000_000}.get(kind, self.accounts)
+            accounts = self.accounts * (10 if kind == "million" else 1)
             words = ["--ids"] if kind == "ids" else []
             with tempfile.TemporaryDirectory(dir=self.cache) as aside:
                 generate = [str(HERE / "generate.py"), str(events), aside, "--accounts", str(accounts), *words]
@@ -75,7 +75,6 @@ class Bench:
 
     def lists(self, what: str) -> Path:
         """The folder of `plans.py many` or `plans.py order`."""
-        self.usage(min(MIDDLE, 100_000))
         folder = self.cache / what
         accounts = str(self.cache / "accounts.parquet")
         measure([sys.executable, str(HERE / "plans.py"), what, str(folder), accounts], self.cache)
@@ -243,7 +242,7 @@ def forms(bench: Bench, events: int, verdicts: Verdicts) -> Report:
     spread = plans / "accounts.parquet"
     few, lots = "3 plans", "1,000 plans, 5,000 price rows"
     crowd, rows_, times, cards = (
-        "1,000,000 accounts",
+        f"{10 * bench.accounts:,} accounts",
         "one ladder, row order",
         "one ladder, time order",
         "prepaid cards",

@@ -91,7 +91,7 @@ def write_lines(accounts: pa.Array, cents: dict[str, list[int | None]], out: str
         table = pa.table(
             {
                 "account": accounts.filter(there),
-                "line": pa.array([line] * len(kept)),
+                "line": pa.array([line] * len(kept), pa.string()),
                 "region": pa.array([region or None] * len(kept), pa.string()),
                 "amount": pc.multiply(kept.cast(pa.decimal128(19, 0)), pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))),
             }
