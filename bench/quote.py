@@ -1,17 +1,20 @@
 """One quote in process, without derivation: generated code against Python integers written by hand.
 
-    python bench/quote.py [--write]
+    python bench/quote.py [--write] [--peers FOLDER]
 
 The price is plan `pro` of workload.rates: blocks over four graduated bands, storage by region, egress by volume, a
 discount, a penalty, a minimum. All sides get the same integers (millionths) and give the same cents, which is checked
 first, against the interpreter too. Exits with 1 where generated code takes more than LIMIT times the faster of the two
-that are written by hand.
+that are written by hand. Where bench/peers/install has been run, zen-engine and CloudKitty's hashmap quote the same in
+a process of theirs.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -184,6 +187,19 @@ def over(function: Callable[..., object], given: Sequence[Sequence[object]]) -> 
     return run
 
 
+def by_peers(folder: Path, given: Sequence[Arguments]) -> dict[str, float]:
+    """Microseconds of each peer that is installed there; those of zen-engine have to be the same cents."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        return {}
+    script = Path(__file__).parent / "peers" / "quotes.py"
+    done = subprocess.run([python, script], input=json.dumps(given), capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    assert told["cents"] == [by_hand(*arguments) for arguments in given], "zen-engine gives other cents"
+    found: dict[str, float] = told["microseconds"]
+    return found
+
+
 def generating(path: Path) -> float:
     """Milliseconds from a program to the compiled function."""
     program = load(path).program
@@ -196,7 +212,10 @@ def generating(path: Path) -> float:
 
 
 def main() -> int:
-    said = options(__doc__).parse_args()
+    parser = options(__doc__)
+    default = Path(__file__).parent / "peers" / ".venv"
+    parser.add_argument("--peers", type=Path, default=default, help="environment of the peers")
+    said = parser.parse_args()
     path = Path(__file__).with_name("workload.rates")
     quote = quoter(load(path).program, "pro", period_start=date(2026, 6, 1))
     given = cases()
@@ -218,13 +237,22 @@ def main() -> int:
     found[names[4]] = (time.perf_counter_ns() - begin) / len(few) / 1000
     fastest = min(found[names[0]], found[names[1]])
     ratio = found[names[2]] / fastest
-    rows = [(name, f"{found[name]:.2f}", f"{found[name] / fastest:.2f}") for name in names]
+    peers = by_peers(said.peers, given)
+    found |= peers
+    rows = [(name, f"{found[name]:.2f}", f"{found[name] / fastest:.2f}") for name in [*names, *peers]]
     notes = [
         f"`generated` is `Quoter.price(*integers)`: at most {LIMIT} times the faster one by hand, {AIM} is aimed at.",
         "`by name` is the front door, for mappings of fractions; `interpreter` is `rate`, with every derivation.",
         f"Making and compiling the function takes {generating(path):.1f} ms, once for a plan and period.",
         f"Median of {ROUNDS} rounds over {CASES:,} quotes, all sides in turn in one process.",
     ]
+    if peers:
+        notes.append(
+            "zen-engine is one precompiled decision, exact, given JSON text made before; CloudKitty quotes storage and "
+            "egress alone, as it knows no blocks in bands, discounts or minimums. Both in a process of their own."
+        )
+    else:
+        notes.append("zen-engine and CloudKitty's hashmap are not installed: bench/peers/install.")
     publish(
         Report("One quote", "python bench/quote.py --write", ("Quote", "µs", "ratio"), rows, notes), write=said.write
     )
