@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...engine.batch.each import Times, each_lookup, each_query, shape_of
@@ -130,7 +130,7 @@ def _read(
 ) -> Mapping[str, Number]:
     source = next(iter(group.charges.values())).source
     assert isinstance(source, OfEach)
-    columns = usage.events[source.event]
+    columns = replace(usage.events[source.event], relation="fact")
     attributes = dict(row[:2] for row in connection.execute("DESCRIBE statement").fetchall())
     reading: Reading = {
         **{
