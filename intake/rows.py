@@ -63,6 +63,11 @@ def open_rows(file: InputFile, wanted: Collection[str]) -> Iterator[RowSource]:
             raise AssertionError("rows that a program hands over are in no file")
 
 
+def rows_of_lines(file: InputFile, lines: Iterable[bytes]) -> RowSource:
+    """The rows in lines of a file of CSV, the header first, or of JSON Lines."""
+    return _csv_source(lines) if file.kind is FileKind.CSV else RowSource(_json_lines(lines))
+
+
 def handed_over(rows: Iterable[Mapping[str, object]]) -> RowSource:
     """The rows of a program, numbered from 1; a value that is None is missing."""
     return RowSource((number, _taken(row)) for number, row in enumerate(rows, start=1))

@@ -38,7 +38,7 @@ def raw_file(connection: duckdb.DuckDBPyConnection, file: InputFile) -> RawFile 
         case FileKind.PARQUET:
             relation = f"read_parquet({_pattern(file.path)}, hive_partitioning = false)"
         case FileKind.CSV:
-            columns = _csv_columns(file.path)
+            columns = csv_columns(file.path)
             if columns is None:
                 return None
             shape = ", ".join(f"{text_literal(column)}: 'VARCHAR'" for column in columns)
@@ -57,7 +57,7 @@ def _pattern(path: Path) -> str:
     return text_literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
-def _csv_columns(path: Path) -> list[str] | None:
+def csv_columns(path: Path) -> list[str] | None:
     """The columns of a CSV file in which every row is a line with a well-formed cell for each of them.
 
     Every reader of CSV agrees on such a file; others are left to the Python reader, which words what is wrong.

@@ -17,13 +17,14 @@ from ..facts import Fact
 from ..files import InputFile, UnreadableFileError, unreadable
 from ..parquet import chosen_rows, read_errors
 from ..rejects import Reject
-from ..rows import Broken, RawRow, RowSource
+from ..rows import Broken, RawRow, RowSource, open_rows
 from ..usage import UsageIntake, UsageReading
 from .expressions import FALSE, TRUE, any_of, quoted
 from .foreign_columns import foreign_columns
 from .relation import RowsQuery
 from .repeats import REPEATED, repeated_identities
 from .taken_rows import take
+from .text_scans import numbered_rows
 from .usage import UsageRelation
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def settle(
         for query in relation.queries
     ]
     for file in relation.files:
+        if file in relation.left:
+            _take_whole(file, reading)
         for query, where in zip(relation.queries, odd_where, strict=True):
             if file in query.rows.scan.files and where != FALSE:
                 try:
@@ -83,6 +86,14 @@ def settle(
                 except UnreadableFileError as error:
                     reading.findings.append(unreadable(file, error))
     return _settled(connection, relation, reading.result(), odd_where)
+
+
+def _take_whole(file: InputFile, reading: UsageReading) -> None:
+    try:
+        with open_rows(file, reading.wanted) as source:
+            reading.take_file(file, source)
+    except UnreadableFileError as error:
+        reading.findings.append(unreadable(file, error))
 
 
 def _odd_where(query: RowsQuery, *, has_odd_rows: bool, repeats: bool, unknown: bool) -> str:
@@ -101,14 +112,17 @@ def _odd_rows(
 ) -> Iterator[tuple[int, RawRow | Broken]]:
     """The odd rows of a file as the Python reader gets them, in order."""
     scan = query.rows.scan
+    source, number = scan.source_of(file, numbered=True), scan.row_number_sql
+    if scan.numbered is not None:
+        found = connection.execute(query.rows_where(source, number, (), where)).fetchall()
+        return numbered_rows(file, [row[0] for row in found]) if found else iter(())
     shape = connection.sql(f"SELECT * FROM {scan.source_of(file)}")
-    source = scan.source_of(file, numbered=True)
     described = list(zip(shape.columns, shape.types, strict=True))
     return chosen_rows(
         connection,
         described,
         reading.wanted,
-        lambda cells: query.rows_where(source, "file_row_number + 1", cells, where),
+        lambda cells: query.rows_where(source, number, cells, where),
     )
 
 

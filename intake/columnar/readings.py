@@ -88,6 +88,8 @@ class Column:
         """Whether nothing stands there, or an empty text."""
         if self.type_id == "enum":
             return f"coalesce(CAST({self.sql} AS VARCHAR) = '', true)"
+        if self.type_id == "json":
+            return f"coalesce({self.sql} = '\"\"', true)"
         if self.type_id == "varchar":
             low = self.evidence.low
             if not self.evidence.has_nulls and low is not None and low > "":
@@ -169,7 +171,16 @@ def text(column: Column) -> Reading:
         return Reading(f"CAST({column.sql} AS VARCHAR)", "VARCHAR", True)
     if column.type_id == "decimal" and column.scale == 0:
         return Reading(f"CAST({column.sql} AS VARCHAR)", "VARCHAR", True)
+    if column.type_id == "json":
+        return Reading(_text_of_json(column.sql), "VARCHAR")
     return Reading(column.sql, "VARCHAR", True) if column.type_id == "varchar" else nothing("VARCHAR")
+
+
+def _text_of_json(sql: str) -> str:
+    """The text or the digits of a whole number that JSON holds."""
+    bare = f"CASE WHEN contains({sql}, '\\') THEN {sql} ->> '$' ELSE substr({sql}, 2, length({sql}) - 2) END"
+    is_whole = f"regexp_full_match({sql}, '-?(0|[1-9][0-9]*)')"
+    return f"CASE WHEN starts_with({sql}, '\"') THEN {bare} WHEN {is_whole} THEN CAST({sql} AS VARCHAR) END"
 
 
 def word(column: Column, words: Sequence[str]) -> Reading:
@@ -272,6 +283,6 @@ def account(column: Column) -> Reading:
     if column.type_id in _INTEGER_DIGITS:
         return Reading(column.sql, column.type_id.upper(), True)
     found = text(column)
-    if column.type_id in ("varchar", "enum") and column.empty != FALSE:
+    if column.type_id in ("varchar", "enum", "json") and column.empty != FALSE:
         return Reading(f"NULLIF({found.value}, '')", "VARCHAR")
     return found

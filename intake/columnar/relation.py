@@ -15,7 +15,7 @@ from ...engine.usage import FactSchema, FieldSchema, Value
 from ..columns import ENVELOPE
 from .expressions import FALSE, TRUE, all_of, any_of, enum_type, literal, one_of_words, quoted, value_literal
 from .readings import Column, Digits, Reading
-from .scan_rows import FAMILY, Declared, Family, ScanRows
+from .scan_rows import FAMILY, Declared, Family, ScanRows, absent_type
 
 ENVELOPE_COLUMNS: Final = ("account", "event", "time", "id_key", "id", "source", "meter", "quantity", "plain")
 
@@ -42,7 +42,7 @@ def common_types(scans: Sequence[ScanRows], schema: FactSchema, declared: Mappin
             fields[key] = (
                 _number_type(found, each)
                 if family is Family.NUMBER
-                else next((reading.sql_type for reading in found), "VARCHAR")
+                else next((reading.sql_type for reading in found), absent_type(each, family))
             )
     return ColumnTypes(
         _name_type([scan.account for scan in scans]),

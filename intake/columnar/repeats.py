@@ -6,15 +6,23 @@ Other identities are grouped, some millions at a time.
 
 from __future__ import annotations
 
+import json
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from ..columns import usage_columns
+from ..files import UnreadableFileError
+from ..rows import Broken, RawRow, open_rows
 from .expressions import quoted
+from .relation import RowsQuery
 from .usage import UsageRelation
 
 if TYPE_CHECKING:
     import duckdb
 
 REPEATED: Final = "repeated_identity"
+_LEFT: Final = "left_identity"
+_PAGE: Final = 10_000
 _ROWS_PER_PASS: Final = 25_000_000
 _BITS_MAX: Final = 1_000_000_000
 _BITS_PER_ROW: Final = 16
@@ -25,17 +33,16 @@ def repeated_identities(connection: duckdb.DuckDBPyConnection, relation: UsageRe
     identified = [query for query in relation.queries if query.rows.scan.column("id") is not None]
     if not identified:
         return False
-    if (
-        len(identified) == 1
-        and identified[0].rows.scan.column("source") is None
-        and _are_distinct(connection, relation)
-    ):
+    has_left = _left_identities(connection, relation)
+    if not has_left and len(identified) == 1 and _are_distinct(connection, identified[0]):
         return False
     selects = " UNION ALL ".join(
         f"SELECT {quoted('is.id')} AS id_key, {quoted('is.source')} AS source FROM ({query.inner()}) AS read_row "
         f"WHERE {quoted('is.id')} IS NOT NULL"
         for query in identified
     )
+    if has_left:
+        selects += f" UNION ALL SELECT id_key, source FROM {_LEFT}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {REPEATED} (id_key {relation.types['id_key']}, source VARCHAR)")
     passes = max(1, -(-(relation.rows or 0) // _ROWS_PER_PASS))
     for each in range(passes):
@@ -52,18 +59,40 @@ def repeated_identities(connection: duckdb.DuckDBPyConnection, relation: UsageRe
     return count is not None and count[0] > 0
 
 
-def _are_distinct(connection: duckdb.DuckDBPyConnection, relation: UsageRelation) -> bool:
-    """Whether the one column of identities holds whole numbers, dense enough to mark, of which none occurs twice."""
-    (query,) = [query for query in relation.queries if query.rows.scan.column("id") is not None]
+def _left_identities(connection: duckdb.DuckDBPyConnection, relation: UsageRelation) -> bool:
+    """Put the identities in files that the Python reader reads whole into a table; whether there are such files."""
+    if not relation.left:
+        return False
+    sql_type = relation.types["id_key"]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_LEFT} (id_key {sql_type}, source VARCHAR)")
+    named = """(SELECT unnest(from_json(?, '[{"id": "VARCHAR", "source": "VARCHAR"}]')) AS named)"""
+    query = f"INSERT INTO {_LEFT} SELECT TRY_CAST(named.id AS {sql_type}), named.source FROM {named}"
+    for file in relation.left:
+        try:
+            with open_rows(file, usage_columns(relation.schema)) as source:
+                rows = (_identity(row) for _, row in source.rows if not isinstance(row, Broken) and row.get("id"))
+                while page := list(islice(rows, _PAGE)):
+                    connection.execute(query, [json.dumps(page)])
+        except UnreadableFileError:
+            continue  # which is said where its rows are read
+    return True
+
+
+def _identity(row: RawRow) -> dict[str, str | None]:
+    identity, source = row.get("id"), row.get("source")
+    return {"id": str(identity), "source": str(source) if source else None}
+
+
+def _are_distinct(connection: duckdb.DuckDBPyConnection, query: RowsQuery) -> bool:
+    """Whether identities are whole numbers without a source, dense enough to mark, of which none occurs twice."""
     scan = query.rows.scan
     column = scan.column("id")
     if column is None or not column.type_id.endswith(("int", "integer")) or not scan.rows:
         return False
     low, high = column.evidence.low, column.evidence.high
-    if low is None or high is None:
+    if low is None or high is None or scan.column("source") is not None:
         return False
-    span = int(high) - int(low) + 1
-    if span > min(_BITS_MAX, _BITS_PER_ROW * scan.rows):
+    if int(high) - int(low) + 1 > min(_BITS_MAX, _BITS_PER_ROW * scan.rows):
         return False
     marks = f"bit_count(bitstring_agg({column.sql}, {int(low)}, {int(high)}))"
     marked = connection.execute(f"SELECT {marks} = count({column.sql}) FROM {scan.source}").fetchone()

@@ -142,13 +142,14 @@ def _field_reading(column: Column | None, declared: Declared, family: Family) ->
     kind = next(each.kind for each in declared.schemas if FAMILY[each.kind] is family)
     words = declared.words
     if column is None:
-        return nothing(_absent_type(declared, family))
+        return nothing(absent_type(declared, family))
     if family is Family.TEXT:
         return text(column) if words is None else word(column, words)
     return field_reading(column, kind, ())
 
 
-def _absent_type(declared: Declared, family: Family) -> str:
+def absent_type(declared: Declared, family: Family) -> str:
+    """The type of a column that no file has."""
     match family:
         case Family.NUMBER:
             return _NO_DIGITS.sql_type

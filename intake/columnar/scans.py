@@ -36,10 +36,20 @@ class Scan:
     inner: Mapping[str, Column]
     opaque: tuple[Column, ...]
     rows: int | None
+    numbered: str | None = None
+    """For text: the same as `source` with the line of each row as `line_number`."""
+    header: tuple[str, ...] = ()
 
     def source_of(self, file: InputFile, *, numbered: bool = False) -> str:
-        """One file of the scan, after FROM; `file_row_number` counts its rows from 0 where they are to be numbered."""
+        """One file of the scan, after FROM; where rows are numbered, `row_number_sql` tells the number of each."""
+        if self.numbered is not None:
+            return self.numbered if numbered else self.source
         return _read_parquet([file], numbered=numbered)
+
+    @property
+    def row_number_sql(self) -> str:
+        """The number of a row, as messages count: rows of Parquet, lines of others."""
+        return "file_row_number + 1" if self.numbered is None else "line_number"
 
     def column(self, name: str) -> Column | None:
         """The column that gives an envelope name or a field, wherever it stands."""

@@ -7,21 +7,24 @@ with the same values. Rows that are not plain are for `odd_rows`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import NamedTemporaryFile
+from typing import IO, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
 from ...engine.usage import FactSchema
 from ..columns import usage_columns
-from ..files import FileKind, InputFile, expand_paths
-from ..rejects import Reject, reject
+from ..files import FileKind, InputFile, expand_paths, opened
+from ..rejects import Reject, ignored_column, reject
 from .expressions import quoted
 from .relation import ColumnTypes, RowsQuery, common_types, retyped
 from .scan_rows import Declared, declared_fields, read_scan
 from .scans import parquet_scans
+from .text_scans import text_scan
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +38,7 @@ class UsageRelation:
     file has it), `id`, `source`, `meter`, `quantity`, `plain`. `findings` and `rejects` are about whole files. `rows`
     counts those of the relation where footers tell it, `refused_rows` those of files in which none can be read.
     `conflicting` names the fields that different events declare as kinds which share no column: nothing that reads one
-    of those can be rated from here.
+    of those can be rated from here. `left` are the files that the Python reader has to read as a whole.
     """
 
     sql: str
@@ -49,11 +52,13 @@ class UsageRelation:
     rows: int | None
     refused_rows: int
     conflicting: tuple[str, ...]
+    left: tuple[InputFile, ...]
+    spooled: tuple[IO[bytes], ...] = ()
 
     @property
     def is_proven(self) -> bool:
-        """Whether every row is plain, whatever stands in it."""
-        return all(query.plain == "true" for query in self.queries)
+        """Whether footers prove every row plain."""
+        return not self.left and all(query.plain == "true" for query in self.queries)
 
 
 def usage_relation(
@@ -63,7 +68,8 @@ def usage_relation(
     fields_used: Collection[str] | None = None,
 ) -> UsageRelation:
     """The usage in files and globs. All fields are checked; those in `fields_used` (None for all) become columns."""
-    files, found = expand_paths(paths)
+    named, found = expand_paths(paths)
+    spooled, files = _spooled(named)
     findings = list(found)
     declared = declared_fields(schema)
     wanted = usage_columns(schema)
@@ -71,6 +77,15 @@ def usage_relation(
     parquet = [file for file in files if file.kind is FileKind.PARQUET]
     scans, refused, about_files = parquet_scans(connection, parquet, wanted)
     findings.extend(about_files)
+    left = []
+    for file in files:
+        if file.kind is not FileKind.PARQUET:
+            scan = text_scan(file, schema, wanted)
+            if scan is None:
+                left.append(file)
+            else:
+                scans.append(scan)
+                findings.extend(ignored_column(file, column, "") for column in scan.header if column not in wanted)
     rejects = [reject(each.file, None, *mistake) for each in refused for mistake in each.mistakes]
     read = [read_scan(scan, schema, declared, zone) for scan in scans]
     types = common_types(read, schema, declared)
@@ -85,10 +100,24 @@ def usage_relation(
         files,
         tuple(findings),
         tuple(rejects),
-        sum(scan.rows or 0 for scan in scans),
+        None if left or any(scan.rows is None for scan in scans) else sum(scan.rows or 0 for scan in scans),
         sum(each.rows for each in refused),
         tuple(name for name in used if len(declared[name].families) > 1),
+        tuple(left),
+        spooled,
     )
+
+
+def _spooled(files: tuple[InputFile, ...]) -> tuple[tuple[IO[bytes], ...], tuple[InputFile, ...]]:
+    """The files with standard input as a temporary one, which lasts as long as it is held: it is read several times."""
+    if all(file.path is not None for file in files):
+        return (), files
+    spool = NamedTemporaryFile(suffix=".jsonl")  # noqa: SIM115 - held by the relation
+    with opened(next(file for file in files if file.path is None)) as stream:
+        shutil.copyfileobj(stream, spool)
+    spool.flush()
+    path = Path(spool.name)
+    return (spool,), tuple(replace(file, path=file.path or path) for file in files)
 
 
 def _column_types(fields: Iterable[str], types: ColumnTypes, declared: Mapping[str, Declared]) -> dict[str, str]:
