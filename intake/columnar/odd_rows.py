@@ -7,14 +7,15 @@ is taken comes back into the relation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
 from ...engine.usage import AccountUsage
+from ..columns import usage_columns
 from ..facts import Fact
-from ..files import InputFile, UnreadableFileError, unreadable
+from ..files import FileKind, InputFile, UnreadableFileError, unreadable
 from ..parquet import chosen_rows, read_errors
 from ..rejects import Reject
 from ..rows import Broken, RawRow, RowSource, open_rows
@@ -66,7 +67,8 @@ def settle(
     `unknown` is a query of one column, the values of the relation's `account` that are in no accounts file.
     `has_odd_rows` is false where a scan has found every row plain. `unique_ids` says that no identity repeats.
     """
-    repeats = not unique_ids and repeated_identities(connection, relation)
+    unseen = _unseen_rows(connection, relation, has_odd_rows=has_odd_rows)
+    repeats = not unique_ids and repeated_identities(connection, relation, unseen)
     if unknown is not None:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE unknown_account AS {unknown}")
     reading = UsageReading(relation.schema, known_accounts, None, [])
@@ -81,11 +83,29 @@ def settle(
             if file in query.rows.scan.files and where != FALSE:
                 try:
                     with read_errors():
-                        rows = _odd_rows(connection, query, file, where, reading)
+                        rows = _odd_rows(connection, query, file, where, reading.wanted)
                         reading.take_file(file, RowSource(rows))
                 except UnreadableFileError as error:
                     reading.findings.append(unreadable(file, error))
     return _settled(connection, relation, reading.result(), odd_where)
+
+
+def _unseen_rows(
+    connection: duckdb.DuckDBPyConnection, relation: UsageRelation, *, has_odd_rows: bool
+) -> Iterator[RawRow | Broken]:
+    """The rows in which SQL sees no `id`: those of files that the Python reader reads whole, and odd lines of JSON."""
+    wanted = usage_columns(relation.schema)
+    for file in relation.left:
+        try:
+            with open_rows(file, wanted) as source:
+                yield from (row for _, row in source.rows)
+        except UnreadableFileError:
+            continue  # which is said where its rows are read
+    for query in relation.queries:
+        for file in query.rows.scan.files:
+            if file.kind is FileKind.JSON_LINES and has_odd_rows:
+                rows = _odd_rows(connection, query, file, f"NOT {query.plain}", wanted)
+                yield from (row for _, row in rows)
 
 
 def _take_whole(file: InputFile, reading: UsageReading) -> None:
@@ -108,7 +128,7 @@ def _odd_where(query: RowsQuery, *, has_odd_rows: bool, repeats: bool, unknown: 
 
 
 def _odd_rows(
-    connection: duckdb.DuckDBPyConnection, query: RowsQuery, file: InputFile, where: str, reading: UsageReading
+    connection: duckdb.DuckDBPyConnection, query: RowsQuery, file: InputFile, where: str, wanted: Collection[str]
 ) -> Iterator[tuple[int, RawRow | Broken]]:
     """The odd rows of a file as the Python reader gets them, in order."""
     scan = query.rows.scan
@@ -121,7 +141,7 @@ def _odd_rows(
     return chosen_rows(
         connection,
         described,
-        reading.wanted,
+        wanted,
         lambda cells: query.rows_where(source, number, cells, where),
     )
 

@@ -7,12 +7,11 @@ Other identities are grouped, some millions at a time.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from ..columns import usage_columns
-from ..files import UnreadableFileError
-from ..rows import Broken, RawRow, open_rows
+from ..rows import Broken, RawRow
 from .expressions import quoted
 from .relation import RowsQuery
 from .usage import UsageRelation
@@ -21,28 +20,33 @@ if TYPE_CHECKING:
     import duckdb
 
 REPEATED: Final = "repeated_identity"
-_LEFT: Final = "left_identity"
+_UNSEEN: Final = "unseen_identity"
 _PAGE: Final = 10_000
 _ROWS_PER_PASS: Final = 25_000_000
 _BITS_MAX: Final = 1_000_000_000
 _BITS_PER_ROW: Final = 16
 
 
-def repeated_identities(connection: duckdb.DuckDBPyConnection, relation: UsageRelation) -> bool:
-    """Make the table `repeated_identity` of every (`id_key`, `source`) that several rows have; whether there is one."""
+def repeated_identities(
+    connection: duckdb.DuckDBPyConnection, relation: UsageRelation, unseen: Iterable[RawRow | Broken]
+) -> bool:
+    """Make the table `repeated_identity` of every (`id_key`, `source`) that several rows have; whether there is one.
+
+    `unseen` are the rows that are not in the relation, or in which it sees no `id`.
+    """
     identified = [query for query in relation.queries if query.rows.scan.column("id") is not None]
     if not identified:
         return False
-    has_left = _left_identities(connection, relation)
-    if not has_left and len(identified) == 1 and _are_distinct(connection, identified[0]):
+    has_unseen = _identities(connection, unseen, relation.types["id_key"])
+    if not has_unseen and len(identified) == 1 and _are_distinct(connection, identified[0]):
         return False
     selects = " UNION ALL ".join(
         f"SELECT {quoted('is.id')} AS id_key, {quoted('is.source')} AS source FROM ({query.inner()}) AS read_row "
         f"WHERE {quoted('is.id')} IS NOT NULL"
         for query in identified
     )
-    if has_left:
-        selects += f" UNION ALL SELECT id_key, source FROM {_LEFT}"
+    if has_unseen:
+        selects += f" UNION ALL SELECT id_key, source FROM {_UNSEEN}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {REPEATED} (id_key {relation.types['id_key']}, source VARCHAR)")
     passes = max(1, -(-(relation.rows or 0) // _ROWS_PER_PASS))
     for each in range(passes):
@@ -59,23 +63,17 @@ def repeated_identities(connection: duckdb.DuckDBPyConnection, relation: UsageRe
     return count is not None and count[0] > 0
 
 
-def _left_identities(connection: duckdb.DuckDBPyConnection, relation: UsageRelation) -> bool:
-    """Put the identities in files that the Python reader reads whole into a table; whether there are such files."""
-    if not relation.left:
-        return False
-    sql_type = relation.types["id_key"]
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_LEFT} (id_key {sql_type}, source VARCHAR)")
+def _identities(connection: duckdb.DuckDBPyConnection, rows: Iterable[RawRow | Broken], id_type: str) -> bool:
+    """Put the identities of rows that only the Python reader sees into a table; whether there is one."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_UNSEEN} (id_key {id_type}, source VARCHAR)")
     named = """(SELECT unnest(from_json(?, '[{"id": "VARCHAR", "source": "VARCHAR"}]')) AS named)"""
-    query = f"INSERT INTO {_LEFT} SELECT TRY_CAST(named.id AS {sql_type}), named.source FROM {named}"
-    for file in relation.left:
-        try:
-            with open_rows(file, usage_columns(relation.schema)) as source:
-                rows = (_identity(row) for _, row in source.rows if not isinstance(row, Broken) and row.get("id"))
-                while page := list(islice(rows, _PAGE)):
-                    connection.execute(query, [json.dumps(page)])
-        except UnreadableFileError:
-            continue  # which is said where its rows are read
-    return True
+    query = f"INSERT INTO {_UNSEEN} SELECT TRY_CAST(named.id AS {id_type}), named.source FROM {named}"
+    found = (_identity(row) for row in rows if not isinstance(row, Broken) and row.get("id"))
+    has_some = False
+    while page := list(islice(found, _PAGE)):
+        connection.execute(query, [json.dumps(page)])
+        has_some = True
+    return has_some
 
 
 def _identity(row: RawRow) -> dict[str, str | None]:

@@ -23,10 +23,6 @@ from ratebook.intake.columnar.odd_rows import SettledUsage, settle
 from ratebook.intake.columnar.usage import UsageRelation, usage_relation
 from ratebook.intake.parquet import connect
 
-import os
-from hypothesis import Phase
-
-PHASES = [Phase.reuse, Phase.generate] if os.environ.get("NOSHRINK") else list(Phase)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -209,12 +205,12 @@ def parquet_files(draw: st.DrawFn) -> list[tuple[list[dict[str, object]], dict[s
 
 
 EVENT_NAMES = [
-    "account", "event", "time", "units", "region", "cost", "note", "day", "spot", "duration", "dialled", "currency", "id",
-    "source", "meter", "quantity", "unit", "colour",
+    "account", "event", "time", "units", "region", "cost", "note", "day", "spot", "duration", "dialled", "currency",
+    "id", "source", "meter", "quantity", "unit", "colour",
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, phases=PHASES)
+@settings(max_examples=40, deadline=None)
 @given(parquet_files(), st.sampled_from([None, frozenset({"a-1", "007", "7"})]))
 def test_parquet_says_the_same(
     schema: FactSchema, files: list[tuple[list[dict[str, object]], dict[str, str]]], known: frozenset[str] | None
@@ -252,7 +248,7 @@ def csv_files(draw: st.DrawFn) -> list[tuple[str, list[dict[str, object]], list[
     return files
 
 
-@settings(max_examples=150, deadline=None, phases=PHASES)
+@settings(max_examples=40, deadline=None)
 @given(csv_files(), st.sampled_from([None, frozenset({"a-1", "007", "7"})]))
 def test_csv_says_the_same(
     schema: FactSchema,
@@ -305,7 +301,7 @@ def json_files(draw: st.DrawFn) -> list[tuple[str, list[str]]]:
     return files
 
 
-@settings(max_examples=200, deadline=None, phases=PHASES)
+@settings(max_examples=40, deadline=None)
 @given(json_files(), st.sampled_from([None, frozenset({"a-1", "007", "7"})]))
 def test_json_lines_say_the_same(
     schema: FactSchema, files: list[tuple[str, list[str]]], known: frozenset[str] | None
