@@ -314,3 +314,19 @@ def test_json_lines_say_the_same(
             path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
             paths.append(path)
         assert_same(paths, schema, known)
+
+
+def test_one_bad_row_and_one_repeat_among_many_are_found(tmp_path: Path, schema: FactSchema) -> None:
+    path = tmp_path / "usage.parquet"
+    connection = connect()
+    connection.execute(
+        "COPY (SELECT CASE WHEN i = 40000 THEN 5 ELSE i END AS id, 'a-1' AS account, 'compute.used' AS event, "
+        "TIMESTAMPTZ '2026-03-01 00:00:00+00' AS time, 5 AS units, "
+        "CASE WHEN i = 39000 THEN 'mars' ELSE 'eu' END AS region "
+        f"FROM range(50000) AS n(i)) TO '{path}' (FORMAT parquet)"
+    )
+    relation = usage_relation(connection, [path], schema)
+    settled = settle(connection, relation)
+    connection.close()
+    assert [(each.code, each.row) for each in settled.rejects] == [("RB3005", 39001)]
+    assert (settled.read, settled.repeated, settled.rejected) == (50_000, 1, 1)
