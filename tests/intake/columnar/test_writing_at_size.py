@@ -1,7 +1,9 @@
-"""Writing that fails half way leaves the earlier result in place and nothing beside it, and says why."""
+"""Many lines keep their order; writing that fails half way leaves the earlier result in place, and says why."""
 
 from __future__ import annotations
 
+import csv
+import json
 import resource
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,6 +55,32 @@ def filled(statements: int) -> duckdb.DuckDBPyConnection:
         f"NULL, NULL, NULL FROM range({4 * statements})"
     )
     return connection
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_many_lines_keep_their_order(format_: StatementFormat, tmp_path: Path) -> None:
+    # More rows than a group of Parquet has: several threads write.
+    connection = filled(80_000)
+    connection.execute("SET threads = 4; CREATE TEMP TABLE mixed AS FROM line ORDER BY hash(sid, ord)")
+    connection.execute("DROP TABLE line; ALTER TABLE mixed RENAME TO line")
+    assert write_columnar(connection, program(), format_, tmp_path / "out") == ()
+    expected = connection.execute(
+        "SELECT account, amount FROM line JOIN statement_head USING (sid) ORDER BY sid, ord"
+    ).fetchall()
+    assert written_lines(tmp_path / "out", format_) == expected
+
+
+def written_lines(path: Path, format_: StatementFormat) -> list[tuple[str, int]]:
+    if format_ is StatementFormat.JSON_LINES:
+        statements = map(json.loads, path.read_text("utf-8").splitlines())
+        return [
+            (each["account"], round(Decimal(line["amount"]) * 100)) for each in statements for line in each["lines"]
+        ]
+    if format_ is StatementFormat.CSV:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return [(row["billing_account_id"], round(Decimal(row["amount"]) * 100)) for row in csv.DictReader(stream)]
+    rows = connect().execute("SELECT billing_account_id, (amount * 100)::HUGEINT FROM read_parquet(?)", [str(path)])
+    return rows.fetchall()
 
 
 @contextmanager
@@ -108,9 +137,9 @@ _WRITER = """
 import sys
 sys.path.insert(0, {folder!r})
 from pathlib import Path
-from test_interrupted_writing import StatementFormat, filled, program, write_columnar
+from test_writing_at_size import StatementFormat, filled, program, write_columnar
 
-connection = filled(1_000_000)
+connection = filled(400_000)
 print("ready", flush=True)
 write_columnar(connection, program(), StatementFormat({format_!r}), Path({out!r}))
 print("written", flush=True)
