@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from ratebook.engine.statement import Labels
 from ratebook.engine.usage import FactSchema
 from ratebook.intake import StatementFormat
 from ratebook.intake.columnar.failures import disk_error
+from ratebook.intake.columnar.spilling import spilling
 from ratebook.intake.columnar.statement_tables import create_statement_tables
 from ratebook.intake.columnar.writing import write_columnar
 from ratebook.intake.parquet import connect
@@ -135,6 +137,7 @@ def test_no_room_for_temporary_files(by_setting: bool, tmp_path: Path) -> None:
 
 _WRITER = """
 import sys
+import tempfile
 sys.path.insert(0, {folder!r})
 from pathlib import Path
 from test_writing_at_size import StatementFormat, filled, program, write_columnar
@@ -163,3 +166,13 @@ def test_an_interrupt_leaves_no_half_written_file(format_: StatementFormat, tmp_
     assert said == b""
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert out.read_text() == "earlier"
+
+
+def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    connection = connect()
+    connection.execute("SET memory_limit = '50MB'")
+    with spilling(connection):
+        connection.execute("CREATE TEMP TABLE much AS SELECT repeat(hash(range)::VARCHAR, 5) FROM range(1000000)")
+        assert list(tmp_path.glob("ratebook-*/duckdb_temp*"))
+    assert not list(tmp_path.iterdir())
