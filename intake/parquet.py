@@ -35,7 +35,8 @@ def connect() -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": "false",
     }
     connection = duckdb.connect(":memory:", config=offline)
-    connection.execute("SET TimeZone = 'UTC'")
+    # DuckDB would show progress of its own on standard output where it takes Python for interactive.
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar_print = false")
     return connection
 
 

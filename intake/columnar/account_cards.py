@@ -1,4 +1,4 @@
-"""Prepaid cards of accounts as a column. Each distinct cell is read once, by the Python reader itself."""
+"""Prepaid cards of accounts as a column. Texts are read by the Python reader itself, each distinct one once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..accounts import read_cards
 from ..parquet import fetched_column
 from ..values import DIGITS_MAX, Refusal
 from .account_files import RawFile
+from .typed_cards import TypedCards, typed_cards
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,15 +23,24 @@ _BATCH: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CardsColumn:
-    """How the cards of each file's rows are found: by its table of distinct cells, where it has the column at all."""
+    """How the cards of each file's rows are found: as they stand there, or by a table of distinct cells."""
 
     type_: str
     tables: Mapping[str, str]
     """The table by the file's name; its columns are `cell` and `cards`."""
+    typed: Mapping[str, TypedCards]
+    """By the file's name, where SQL reads the column."""
 
     def value(self, file: RawFile) -> str:
         """The cards of a row of the file."""
+        if file.file.name in self.typed:
+            return self.typed[file.file.name].value(self.type_)
         return "read_cards.cards" if file.file.name in self.tables else f"CAST(NULL AS {self.type_})"
+
+    def plain(self, file: RawFile) -> str:
+        """The condition that the cards of a row are plain."""
+        typed = self.typed.get(file.file.name)
+        return "true" if typed is None else f"(raw.cards IS NULL OR {typed.plain})"
 
     def joined(self, file: RawFile) -> str:
         """What follows the file's relation in FROM."""
@@ -41,11 +51,17 @@ class CardsColumn:
 def cards_column(
     connection: duckdb.DuckDBPyConnection, files: Sequence[RawFile], schema: FactSchema
 ) -> CardsColumn | None:
-    """Read the distinct cells of the files, or None where one of them holds a mistake."""
+    """How to read the column, the distinct cells of texts read already; None where one of them holds a mistake."""
     tables: dict[str, str] = {}
+    typed: dict[str, TypedCards] = {}
     decimals = whole = 0
     for number, file in enumerate(files):
         if "cards" not in file.types:
+            continue
+        known = typed_cards(file.types["cards"], schema)
+        if known is not None:
+            typed[file.file.name] = known
+            whole, decimals = max(whole, known.digits[0]), max(decimals, known.digits[1])
             continue
         column = fetched_column("cards", file.types["cards"])
         if column is None:
@@ -77,7 +93,7 @@ def cards_column(
             f"FROM {table}_cell JOIN {table}_read USING (number)"
         )
         connection.execute(f"DROP TABLE {table}_cell; DROP TABLE {table}_read")
-    return CardsColumn(type_, tables)
+    return CardsColumn(type_, tables, typed)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

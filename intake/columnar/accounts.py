@@ -185,6 +185,7 @@ def _rows(
         selected.append(f"{value} AS {name('a_' + attribute.name)}")
         plain.extend([condition] if condition else [])
     selected.append(f"{cards.value(file)} AS cards")
+    plain.append(cards.plain(file))
     selected.append(f"coalesce({' AND '.join(plain)}, false) AS plain")
     return f"SELECT {', '.join(selected)} FROM {file.relation} AS raw{cards.joined(file)}"
 

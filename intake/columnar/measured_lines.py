@@ -6,6 +6,7 @@ along for nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -130,16 +131,19 @@ def amount_sql(unit: MoneyUnit, size_max: int) -> AmountSQL:
     return AmountSQL(unit, decimals, size_max * int(unit.size * 10**decimals))
 
 
-def decimals_used(connection: duckdb.DuckDBPyConnection, value: str, scale: int, least: int, source: str) -> int:
-    """The fewest decimals, at least `least`, with which every value (a DECIMAL with `scale` of them) is exact.
+def decimals_used(
+    connection: duckdb.DuckDBPyConnection, has_more: Callable[[int], str], source: str, *, least: int, most: int
+) -> int:
+    """The fewest decimals, between `least` and `most`, that hold every value of some rows exactly.
 
-    `source` is what follows FROM, with a condition.
+    `has_more` gives the condition that a value has more decimals than so many; `source` what follows FROM, with a
+    condition of its own.
     """
-    low, high = least, max(scale, least)
+    low, high = least, max(least, most)
     while low < high:
         middle = (low + high) // 2
         # Ends at the first value that has more; only a scan that finds none goes through all of them.
-        more = f"SELECT 1 FROM {source} AND {value} <> round({value}, {middle}) LIMIT 1"
+        more = f"SELECT 1 FROM {source} AND {has_more(middle)} LIMIT 1"
         if connection.execute(more).fetchone() is None:
             high = middle
         else:
@@ -158,13 +162,6 @@ class QuantitySQL:
     cut_whole: int
     """Digits before the point of the widest quantity in `written_cut`."""
 
-    @property
-    def narrow(self) -> str:
-        """The column of quantities in the cheapest type that holds them all."""
-        scale = self.measured.quantity_scale
-        fits = self.measured.quantity_size * 10**scale < 10**18 - 1
-        return f"CAST(quantity AS DECIMAL(18, {scale}))" if fits else "quantity"
-
     def shown(self) -> str:
         """The text of `consumed_quantity`: exact, or cut to twelve decimals where no decimal is."""
         if not self.measured.has_exact:
@@ -182,7 +179,7 @@ class QuantitySQL:
 
     def decimal(self, type_: str) -> str:
         """What `shown` says, as a number of a type that holds it."""
-        plain = f"CAST({self.narrow} AS {type_})"
+        plain = self._narrowed(lambda quantity: f"CAST({quantity} AS {type_})")
         if not self.measured.has_exact:
             return plain
         # Both branches have one type, for DuckDB would else take the lower scale.
@@ -192,13 +189,30 @@ class QuantitySQL:
         """The digits before and behind the point of the widest quantities, as `shown` writes them."""
         measured = self.measured
         source = "line WHERE exact IS NULL" if measured.has_exact else "line WHERE true"
-        plain = decimals_used(connection, self.narrow, measured.quantity_scale, 0, source)
+        plain = decimals_used(
+            connection,
+            lambda digits: self._narrowed(lambda quantity: f"({quantity} <> round({quantity}, {digits}))"),
+            source,
+            least=0,
+            most=measured.quantity_scale,
+        )
         whole = max(len(str(int(measured.quantity_size))), measured.exact_whole, self.cut_whole)
         return whole, max(plain, measured.exact_decimals, QUANTITY_DIGITS if measured.has_cut else 0)
 
     def _plain(self) -> str:
-        written = f"CAST({self.narrow} AS VARCHAR)"
+        written = self._narrowed(lambda quantity: f"CAST({quantity} AS VARCHAR)")
         return f"rtrim(rtrim({written}, '0'), '.')" if self.measured.quantity_scale else written
+
+    def _narrowed(self, expression: Callable[[str], str]) -> str:
+        """An expression over the quantity, of 64 bits in the rows where it fits: 128 bits cost twenty times as much."""
+        scale, size = self.measured.quantity_scale, self.measured.quantity_size
+        narrow = f"TRY_CAST(quantity AS DECIMAL(18, {scale}))"
+        if size * 10**scale < 10**18 - 1:
+            return expression(narrow)
+        if scale > 17:
+            return expression("quantity")
+        most = f"CAST({10 ** (18 - scale) - 1} AS DECIMAL(38, {scale}))"
+        return f"CASE WHEN abs(quantity) <= {most} THEN {expression(narrow)} ELSE {expression('quantity')} END"
 
 
 def quantity_sql(connection: duckdb.DuckDBPyConnection, measured: Measured) -> QuantitySQL:

@@ -120,7 +120,13 @@ def _money(connection: duckdb.DuckDBPyConnection, money: AmountSQL, source: str,
     decimal = money.decimal("amount")
     decimals = least
     if decimal is not None and money.decimals > least:
-        decimals = decimals_used(connection, decimal, money.decimals, least, source)
+        decimals = decimals_used(
+            connection,
+            lambda digits: f"{decimal} <> round({decimal}, {digits})",
+            source,
+            least=least,
+            most=money.decimals,
+        )
     type_ = f"DECIMAL({DIGITS_MAX}, {decimals})"
     fits = decimal is not None and len(str(size)) + decimals <= DIGITS_MAX
     value = f"CAST({decimal} AS {type_})" if fits else money.text("amount")

@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 _PAGE: Final = 1_000
 _HEADS: Final = (
     'SELECT sid, account, plan, start, "end", part_start, part_end, total, due FROM statement_head '
-    "JOIN statement_period USING (period) JOIN statement_total USING (sid) WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid"
+    "JOIN statement_period USING (period) JOIN statement_total USING (sid) "
+    "WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid"
 )
 _LINES: Final = (
     'SELECT sid, id, kind, label, unit, because, source, included, coalesce(line."by", line_info."by"), '
     'coalesce(line.applied_to, line_info.applied_to), amount, quantity, exact, start, "end" FROM line '
-    "JOIN line_info USING (info) LEFT JOIN line_days USING (days) WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid, ord"
+    "JOIN line_info USING (info) LEFT JOIN line_days USING (days) "
+    "WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid, ord"
 )
 
 
 def statements_of(
     connection: duckdb.DuckDBPyConnection, program: Program, condition: str = "true"
 ) -> Iterator[Statement]:
-    """The statements in the order of output, without derivations and without what did not apply.
+    """The statements of which `condition` holds in `statement_head`, in the order of output.
 
-    `condition` is over `statement_head`. They say all that is written of a statement; the labels of plans and the covered days are not among it.
+    They say all that is written of a statement: neither derivations, nor what did not apply, nor covered days.
     """
     zone = ZoneInfo(program.zone)
     found = connection.execute(f"SELECT sid FROM statement_head WHERE {condition} ORDER BY sid").fetchall()

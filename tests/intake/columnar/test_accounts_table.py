@@ -148,6 +148,9 @@ def test_subscriptions_must_not_overlap(
         ("account,plan,start,vat_id\r\na,payg,2026-01-01,x\r\n", True),
         ("\ufeffaccount,plan,start,vat_id\na,payg,2026-01-01,x", True),
         ('"account","plan","start","vat_id"\n"a","payg","2026-01-01","x ""y"""\n', True),
+        ('account,plan,start,vat_id,country\na,payg,2026-01-01,x,""\n', True),
+        ("account,plan,start,vat_id,country\n a ,payg,2026-01-01, x,NULL\n", True),
+        ("account,plan,start,vat_id,country\n#a,payg,2026-01-01,'x',\\N\n", True),
         ("account,plan,start,vat_id\na,payg,2026-01-01,x\r\n", False),
         ("account,plan,start,vat_id\na,payg,2026-01-01\n", False),
         ("account,plan,start,vat_id\n\na,payg,2026-01-01,x\n", False),
@@ -169,6 +172,25 @@ def test_what_csv_may_look_like(content: str, by_query: bool, tmp_path: Path, sc
     assert loaded_as_read(path, schema).by_query is by_query
 
 
+BOUGHT = "'bought': DATE '2026-01-05'"
+TYPED_CARDS = [
+    ("CAST([] AS STRUCT(card VARCHAR, bought DATE)[])", True),
+    (f"[{{'card': 'starter', {BOUGHT}}}, {{'card': 'starter', {BOUGHT}}}]", True),
+    (f"CASE WHEN account = 1 THEN [{{{BOUGHT}, 'card': 'starter', 'left': 100::BIGINT}}] END", True),
+    (f"[{{'card': 'starter', {BOUGHT}, 'left': NULL::DECIMAL(5, 4)}}]", True),
+    (f"[{{'card': 'starter', {BOUGHT}, 'left': 100.001}}]", False),
+    (f"[{{'card': 'starter', {BOUGHT}, 'left': -0.5}}]", False),
+    (f"[{{'card': 'starter', {BOUGHT}, 'left': 1::DOUBLE}}]", False),
+    (f"[{{'card': 'starter', {BOUGHT}, 'left': '12.50'}}]", True),
+    (f"[{{'card': 'starter', {BOUGHT}, 'rest': 5}}]", False),
+    (f"[{{'card': 'startr', {BOUGHT}}}]", False),
+    (f"[{{'card': NULL::VARCHAR, {BOUGHT}}}]", False),
+    (f"[NULL, {{'card': 'starter', {BOUGHT}}}]", False),
+    ("[{'card': 'starter', 'bought': NULL::DATE}]", False),
+    ("[{'card': 'starter', 'bought': 'infinity'::DATE}]", False),
+]
+
+
 def test_parquet_of_every_type(tmp_path: Path, schema: FactSchema) -> None:
     path = tmp_path / "ac[c]ounts.parquet"
     typed = (
@@ -188,6 +210,7 @@ def test_parquet_of_every_type(tmp_path: Path, schema: FactSchema) -> None:
         (f"SELECT * REPLACE ('' AS vat_id) FROM ({typed})", True),
         (f"SELECT * REPLACE ('' AS \"end\") FROM ({typed})", True),
         (f"SELECT * REPLACE ('' AS since) FROM ({typed})", False),
+        *((f"SELECT * REPLACE ({cards} AS cards) FROM ({typed})", plain) for cards, plain in TYPED_CARDS),
         (f"SELECT * EXCLUDE (vat_id) FROM ({typed})", False),
         (f"SELECT * EXCLUDE (start) FROM ({typed})", False),
     ):
@@ -235,7 +258,7 @@ _ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(_ROWS, min_size=1, max_size=3), format_=st.sampled_from([".csv", ".parquet"]))
 def test_any_file_gives_what_the_reader_gives(
     rows: list[dict[str, object]], format_: str, tmp_path: Path, schema: FactSchema

@@ -1,14 +1,18 @@
-"""Writing that fails half way leaves the earlier result in place and nothing beside it, and says why."""
+"""Many lines keep their order; writing that fails half way leaves the earlier result in place, and says why."""
 
 from __future__ import annotations
 
+import csv
+import json
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +25,7 @@ from ratebook.engine.statement import Labels
 from ratebook.engine.usage import FactSchema
 from ratebook.intake import StatementFormat
 from ratebook.intake.columnar.failures import disk_error
+from ratebook.intake.columnar.spilling import spilling
 from ratebook.intake.columnar.statement_tables import create_statement_tables
 from ratebook.intake.columnar.writing import write_columnar
 from ratebook.intake.parquet import connect
@@ -52,6 +57,32 @@ def filled(statements: int) -> duckdb.DuckDBPyConnection:
         f"NULL, NULL, NULL FROM range({4 * statements})"
     )
     return connection
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_many_lines_keep_their_order(format_: StatementFormat, tmp_path: Path) -> None:
+    # More rows than a group of Parquet has: several threads write.
+    connection = filled(80_000)
+    connection.execute("SET threads = 4; CREATE TEMP TABLE mixed AS FROM line ORDER BY hash(sid, ord)")
+    connection.execute("DROP TABLE line; ALTER TABLE mixed RENAME TO line")
+    assert write_columnar(connection, program(), format_, tmp_path / "out") == ()
+    expected = connection.execute(
+        "SELECT account, amount FROM line JOIN statement_head USING (sid) ORDER BY sid, ord"
+    ).fetchall()
+    assert written_lines(tmp_path / "out", format_) == expected
+
+
+def written_lines(path: Path, format_: StatementFormat) -> list[tuple[str, int]]:
+    if format_ is StatementFormat.JSON_LINES:
+        statements = map(json.loads, path.read_text("utf-8").splitlines())
+        return [
+            (each["account"], round(Decimal(line["amount"]) * 100)) for each in statements for line in each["lines"]
+        ]
+    if format_ is StatementFormat.CSV:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return [(row["billing_account_id"], round(Decimal(row["amount"]) * 100)) for row in csv.DictReader(stream)]
+    rows = connect().execute("SELECT billing_account_id, (amount * 100)::HUGEINT FROM read_parquet(?)", [str(path)])
+    return rows.fetchall()
 
 
 @contextmanager
@@ -106,11 +137,12 @@ def test_no_room_for_temporary_files(by_setting: bool, tmp_path: Path) -> None:
 
 _WRITER = """
 import sys
+import tempfile
 sys.path.insert(0, {folder!r})
 from pathlib import Path
-from test_interrupted_writing import StatementFormat, filled, program, write_columnar
+from test_writing_at_size import StatementFormat, filled, program, write_columnar
 
-connection = filled(1_000_000)
+connection = filled(400_000)
 print("ready", flush=True)
 write_columnar(connection, program(), StatementFormat({format_!r}), Path({out!r}))
 print("written", flush=True)
@@ -134,3 +166,13 @@ def test_an_interrupt_leaves_no_half_written_file(format_: StatementFormat, tmp_
     assert said == b""
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert out.read_text() == "earlier"
+
+
+def test_what_does_not_fit_into_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    connection = connect()
+    connection.execute("SET memory_limit = '50MB'")
+    with spilling(connection):
+        connection.execute("CREATE TEMP TABLE much AS SELECT repeat(hash(range)::VARCHAR, 5) FROM range(1000000)")
+        assert list(tmp_path.glob("ratebook-*/duckdb_temp*"))
+    assert not list(tmp_path.iterdir())
