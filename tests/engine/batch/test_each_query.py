@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratebook.diagnostics import Source
-from ratebook.engine.batch.columns import NUMERIC, EventColumns, FieldColumn, columns_of
+from ratebook.engine.batch.columns import NUMERIC, columns_of
 from ratebook.engine.batch.each import Times, each_lookup, each_query, shape_of
 from ratebook.engine.batch.lookup import Reading, SourceColumn
 from ratebook.engine.batch.table import SmallTable
@@ -329,3 +329,136 @@ def test_the_query_is_the_scalar_evaluator(
 ) -> None:
     drawn = data.draw(events_of(CASES[case]))
     check(connection, CASES[case], drawn, _attributes(CASES[case].program))
+
+
+# Drawn price lists
+
+HEADER = """ruleset drawn "Drawn":
+  currency EUR
+  time zone Europe/Berlin
+
+event call lasting duration:
+  duration: number of s
+  dialled: text, default "1"
+  kind: one of a, b, default a
+
+event pay:
+  amount: money
+  dialled: text, default "1"
+  kind: one of a, b, default a
+
+window peak: mon to fri 08:00 to 20:00
+window night: daily 22:00 to 06:00
+window short: daily 01:30 to 03:00
+
+"""
+
+
+@st.composite
+def rulesets(draw: st.DrawFn) -> str:
+    """Plans with a charge of each call or payment; their tables have the same columns and other prices."""
+    lasting = draw(st.booleans())
+    unit = "s" if lasting else ""
+    source = draw(st.sampled_from(["call.duration"] if lasting else ["pay.amount"]))
+    columns = draw(st.sampled_from([(), ("time",), ("dialled",), ("kind", "time"), ("dialled", "time")]))
+    mode = draw(st.sampled_from(["", "graduated", "volume", "stairstep"]))
+    plans = []
+    for number in range(draw(st.integers(1, 3))):
+        edges = sorted(draw(st.sets(st.sampled_from([60, 120, 300, 3600]), min_size=1, max_size=3)))
+        rows = _keys(draw, columns)
+        text = f"plan p{number} from 2026-01-01:\n  charge it of each {source}"
+        if columns:
+            text += f" by {', '.join(columns)}" + (f" {mode}" if mode else "") + ":\n"
+            heads = [f"{name} prefix" if name == "dialled" else name for name in columns]
+            heads += _bounds(mode, edges, unit) or ["price"]
+            text += "    | " + " | ".join(heads) + " |\n"
+            for keys in rows:
+                cells = [_price(draw, mode, unit) for _ in _bounds(mode, edges, unit) or ["price"]]
+                text += "    | " + " | ".join([*keys, *cells]) + " |\n"
+        elif mode:
+            text += f" {mode}:\n"
+            text += "".join(
+                f"    {bound} {_at(mode, _price(draw, mode, unit))}\n" for bound in _bounds(mode, edges, unit)
+            )
+        else:
+            text += ":\n    at " + _price(draw, mode, unit) + "\n"
+        text += _lines(draw, lasting)
+        plans.append(text)
+    return HEADER + "\n".join(plans)
+
+
+def _keys(draw: st.DrawFn, columns: Sequence[str]) -> list[list[str]]:
+    times = draw(st.sampled_from([["peak", "otherwise"], ["peak", "night", "otherwise"], ["short", "otherwise"]]))
+    cells = {
+        "time": times,
+        "kind": draw(st.sampled_from([["a", "b"], ["a", "otherwise"]])),
+        "dialled": draw(st.sampled_from([['"44"', '"447"', "otherwise"], ['"33"', "otherwise"]])),
+    }
+    rows: list[list[str]] = [[]]
+    for column in columns:
+        rows = [[*row, cell] for row in rows for cell in cells[column]]
+    return rows
+
+
+def _bounds(mode: str, edges: Sequence[int], unit: str) -> list[str]:
+    def amount(size: int) -> str:
+        return f"{size:,} {unit}" if unit else f"€{size:,}"
+
+    match mode:
+        case "graduated":
+            widths = [high - low for low, high in zip([0, *edges[:-1]], edges, strict=True)]
+            words = ["first", *["next"] * (len(edges) - 1)]
+            return [f"{word} {amount(width)}" for word, width in zip(words, widths, strict=True)] + ["above"]
+        case "volume" | "stairstep":
+            return [f"up to {amount(edge)}" for edge in edges] + ["above"]
+        case _:
+            return []
+
+
+def _price(draw: st.DrawFn, mode: str, unit: str) -> str:
+    cents = draw(st.integers(0, 400))
+    money = f"€{cents / 100:.2f}"
+    if mode == "stairstep":
+        return draw(st.sampled_from([money, f"{money} if used"]))
+    forms = [f"{money} per 60 {unit}", f"€0.00{cents % 10} per {unit}", f"{money} per started 60 {unit}"]
+    forms += [f"{money} per 60 {unit} in steps of 6 {unit}", f"{money} per started 10 {unit}"]
+    price = draw(st.sampled_from(forms if unit else [f"{cents / 100:.2f}%"]))
+    once = draw(st.sampled_from(["", "", " plus €0.05 once", " plus €0.25 once if used"]))
+    return draw(st.sampled_from([price + once] * 6 + ["refused", "free"]))
+
+
+def _at(mode: str, price: str) -> str:
+    if price in ("refused", "free"):
+        return price
+    return f"for {price}" if mode == "stairstep" else f"at {price}"
+
+
+def _lines(draw: st.DrawFn, lasting: bool) -> str:
+    lines = []
+    if draw(st.integers(0, 3)) == 0:
+        lines.append("minimum €0.30")
+    if draw(st.integers(0, 3)) == 0:
+        lines.append("cap €5")
+    match draw(st.integers(0, 6)):
+        case 0:
+            lines.append("include 2 events")
+        case 1:
+            lines.append("include 200 s" if lasting else "include €250")
+    if draw(st.integers(0, 3)) == 0:
+        lines.append(f"round each event to {draw(st.sampled_from(['€0.01', '€0.05']))} {draw(st.sampled_from(MODES))}")
+    return "".join(f"    {line}\n" for line in lines)
+
+
+MODES = ("half even", "half up", "half down", "up", "down")
+
+
+def _compiles(text: str) -> bool:
+    return compile_ruleset(Source("drawn.rates", text)).program is not None
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_drawn_price_lists(connection: duckdb.DuckDBPyConnection, data: st.DataObject) -> None:
+    program = compiled(data.draw(rulesets().filter(_compiles)))
+    for case in cases_of(program):
+        check(connection, case, data.draw(events_of(case)), {})
