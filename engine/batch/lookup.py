@@ -102,7 +102,8 @@ class KeyColumn:
         """The SQL type of the reduced value."""
         match self.reduction:
             case Reduction.WHOLE:
-                return self.source.type
+                # A table may name words that no row of the file has, and an ENUM of the file then neither.
+                return "VARCHAR" if self.source.type.upper().startswith("ENUM") else self.source.type
             case Reduction.SIGNS | Reduction.PREFIX:
                 return "VARCHAR"
             case Reduction.RANGE:
