@@ -33,16 +33,13 @@ from ratebook.intake.parquet import connect
 
 ROOT = Path(__file__).parents[3]
 FILES = [
-    ROOT / "tests/cases/worked/each.rates",
+    *(ROOT / f"tests/cases/worked/{name}.rates" for name in ("each", "edges_time", "edges_quantities", "price_files")),
+    *(ROOT / f"tests/cases/worked/{name}.rates" for name in ("terms", "policies", "prorated", "dated_by_usage")),
+    *(ROOT / f"tests/cases/trade/{name}.rates" for name in ("telephone", "payments", "parking", "rides", "freight")),
+    *(ROOT / f"tests/cases/trade/{name}.rates" for name in ("object_storage", "tokens", "things")),
     ROOT / "rulesets/telecom/telecom.rates",
     ROOT / "rulesets/cloud/cloud.rates",
-    ROOT / "tests/cases/trade/telephone.rates",
-    ROOT / "tests/cases/trade/payments.rates",
-    ROOT / "tests/cases/trade/parking.rates",
-    ROOT / "tests/cases/trade/rides.rates",
-    ROOT / "tests/cases/trade/freight.rates",
-    ROOT / "tests/cases/worked/edges_time.rates",
-    ROOT / "tests/cases/worked/edges_quantities.rates",
+    ROOT / "rulesets/starter/starter.rates",
 ]
 MARCH = DateRange(date(2026, 3, 1), date(2026, 4, 1))
 REACH = Period(datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 4, 20, tzinfo=UTC))
@@ -577,8 +574,8 @@ def test_an_enum_of_the_file_need_not_hold_every_word_of_a_table(connection: duc
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE fact AS SELECT 0 AS sid, 3 AS version, "
-        "TIMESTAMPTZ '2026-03-03 10:00+00' AS time, 'call'::ENUM ('call') AS event, NULL::VARCHAR AS id, NULL::VARCHAR AS source, 5::DECIMAL(3,0) AS f_duration, "
-        "'a'::ENUM ('a') AS f_kind"
+        "TIMESTAMPTZ '2026-03-03 10:00+00' AS time, 'call'::ENUM ('call') AS event, NULL::VARCHAR AS id, "
+        "NULL::VARCHAR AS source, 5::DECIMAL(3,0) AS f_duration, 'a'::ENUM ('a') AS f_kind"
     )
     reading: Reading = {(ColumnKind.FIELD, "kind"): SourceColumn("f_kind", "ENUM ('a')")}
     lookup = each_lookup(case.charges, reading, str)
