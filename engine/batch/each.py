@@ -22,9 +22,10 @@ from ..window import Window
 from .columns import EventColumns
 from .event_ladder import Price, form_of, price_of
 from .events import EachQuery, Rule, Writing, fitting_high, write
-from .lookup import Answer, Lookup, Reading, WindowSql, lookup_of, windows_asked
+from .lookup import Answer, Lookup, Reading, WindowSql, lookup_of
 from .number import TooLargeError, UnfitError
 from .pieces import cuts_of
+from .trees import windows_asked
 
 Combinations: TypeAlias = Iterable[Sequence[Value | int | None]]
 

@@ -38,6 +38,7 @@ from .number import (
     negation,
     not_below_zero,
     subtract,
+    type_of,
 )
 from .sheet import Sheet
 
@@ -274,16 +275,26 @@ def _once(ladders: Ladders, bands: Sequence[Band | None]) -> _Once:
 
 def _stepped(sheet: Sheet, ladders: Ladders, bands: Sequence[Band | None], size: Integer) -> Integer:
     """The rate of a band for a size, or for its started steps: no steps are steps of one integer."""
-    rates = sheet.integers(
-        [
-            0 if band is None else ladders.money(schedule, band.rate)
-            for schedule, band in zip(ladders.schedules, bands, strict=True)
-        ]
-    )
-    if rates.constant == 0:
+    rates = [
+        0 if band is None else ladders.money(schedule, band.rate)
+        for schedule, band in zip(ladders.schedules, bands, strict=True)
+    ]
+    if not any(rates):
         return ZERO
-    steps = sheet.integers([1 if band is None or band.step is None else band.step for band in bands])
-    return multiply(started(sheet, size, steps), rates)
+    steps = [1 if band is None or band.step is None else band.step for band in bands]
+    # A large step has a large rate: together they are less than the most steps at the highest rate.
+    costs = [-(-size.high // step) * rate for step, rate in zip(steps, rates, strict=True)]
+    count = started(sheet, size, sheet.integers(steps))
+    return _product(count, sheet.integers(rates), min(0, *costs), max(0, *costs))
+
+
+def _product(left: Integer, right: Integer, low: int, high: int) -> Integer:
+    """The product of two integers of which it is known that it lies between two bounds."""
+    if left.constant is not None or right.constant is not None:
+        return multiply(left, right)
+    size = max(-low, high, left.size_max, right.size_max)
+    type_ = type_of(-size, size)
+    return Integer(f"(({left.sql})::{type_} * ({right.sql})::{type_})", low, high, max(left.depth, right.depth))
 
 
 def started(sheet: Sheet, size: Integer, step: Integer) -> Integer:
@@ -309,13 +320,14 @@ def _rounded(sheet: Sheet, ladders: Ladders, amount: Integer) -> Integer:
     roundings = [price.rounding for price in ladders.prices]
     found = amount
     for mode in _modes(roundings):
-        sizes = [
-            int(rounding.size * ladders.money_scale) if rounding is not None and rounding.mode is mode else 1
-            for rounding in roundings
-        ]
+        own = [item if item is not None and item.mode is mode else None for item in roundings]
+        size_max = max(int(item.size * ladders.money_scale) for item in own if item is not None)
+        # Prices that are rounded otherwise, or not at all, are chosen from before: any size will do for them.
+        sizes = [size_max if item is None else int(item.size * ladders.money_scale) for item in own]
         size = sheet.integers(sizes)
-        # A size of one leaves what is rounded by another mode, or not at all, as it is.
-        found = sheet.let(multiply(sheet.rounded(found, size, mode), size))
+        bound = found.size_max + size_max
+        whole = _product(sheet.rounded(found, size, mode), size, -bound if found.low < 0 else 0, bound)
+        found = sheet.let(choose(sheet.truths([item is not None for item in own]), whole, found))
     return found
 
 

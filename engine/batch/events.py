@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from ..condition import Comparison
 from ..plan import OfEach
 from .columns import EventColumns, FieldColumn, text_literal, unscaled
 from .conditions import event_condition_sql, undecided_sql
 from .event_ladder import Ladders, Price, Stretch, bounded_event, climb, ladders_of
+from .included_events import Included, freeing_of, in_order_sql
 from .lookup import Answer, Lookup
 from .number import (
     BIGINT_MAX,
@@ -28,15 +28,9 @@ from .number import (
     Truth,
     both,
     choose,
-    compare,
-    either,
-    is_positive,
-    least,
     literal,
     multiply,
     negation,
-    not_below_zero,
-    subtract,
     type_of,
 )
 from .pieces import CutQuery, Cuts, Lasting, cut_query
@@ -46,7 +40,6 @@ from .windows import epoch_us_sql
 
 _SHORT: Final = 18
 """The digits of a decimal that is one machine word inside."""
-_TIES: Final = ("time", "coalesce(id, '')", "coalesce(source, '')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +57,8 @@ class EachQuery:
 
     Amounts are whole numbers of `1/amount_scale` money, quantities (also those inside windows) of `1/quantity_scale` of
     the charge's unit; all are HUGEINT. `tables` have to be made before. A statement without rated events has no row.
-    No statement's amount is more than `amount_max`, or less than its opposite, and so for its quantity.
+    No statement's amount is more than `amount_max`, or less than its opposite, and so for its quantity. An event with
+    more than `event_quantity_max` of the charge's unit sends its statement to the scalar road.
     """
 
     sql: str
@@ -73,6 +67,7 @@ class EachQuery:
     quantity_scale: int
     amount_max: int
     quantity_max: int
+    event_quantity_max: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +126,8 @@ def write(given: Writing) -> EachQuery:
     units = Integer("x", 0, high)
     quantity = sheet.let(multiply(units, literal(int(given.unit * ladders.quantity_scale))))
     if given.frees:
-        freeing = _freeing(given, sheet, ladders, quantity)
+        per_unit = int(given.unit * ladders.quantity_scale)
+        freeing = freeing_of(sheet, _included(given), ladders.quantity_scale, per_unit, quantity, given.events.rows_max)
     rest = quantity if freeing is None else freeing.rest
     amount, refused = climb(sheet, ladders, Stretch(rest, rest))
     amount = bounded_event(sheet, ladders, amount)
@@ -177,6 +173,7 @@ def write(given: Writing) -> EachQuery:
         given.unit.denominator,
         amount_max,
         quantity_max,
+        high * given.unit,
     )
 
 
@@ -206,6 +203,18 @@ def _total_sql(given: Writing, ratio: int, cut: CutQuery | None) -> str:
 
 
 # Reading events
+
+
+def _included(given: Writing) -> Included:
+    """What the rules include, and which variants include something."""
+    frees = [bool(rule.free_events or rule.free_quantity) for rule in given.rules]
+    variants = {answer.variant: frees[rule] for answer, rule in given.ruled}
+    several = len(given.lookup.trees) > 1
+    return Included(
+        tuple(rule.free_events for rule in given.rules),
+        tuple(rule.free_quantity for rule in given.rules),
+        tuple(sorted(variant for variant, free in variants.items() if free)) if several else None,
+    )
 
 
 def _rated(given: Writing, high: int, lasting: Lasting | None) -> Iterator[str]:
@@ -278,9 +287,10 @@ def _with_crossing(rows: str, given: Writing, high: int, lasting: Lasting) -> st
     cuts = lasting.cuts
     spanned = f"(x * {duration.numerator} + {duration.denominator - 1}) // {duration.denominator}"
     crosses = f"begin_us // {cuts.granule} <> (end_us - 1) // {cuts.granule}" if cuts.granule else "false"
+    late = f"end_us > {cuts.at[-1]} OR begin_us < {cuts.start}"
     return (
-        f"SELECT *, coalesce({crosses}, false) AS crosses, coalesce(end_us > {cuts.at[-1]} OR begin_us < {cuts.start}, true) "
-        f"AS late FROM (SELECT *, begin_us + {spanned} AS end_us FROM ({rows}))"
+        f"SELECT *, coalesce({crosses}, false) AS crosses, coalesce({late}, true) AS late "
+        f"FROM (SELECT *, begin_us + {spanned} AS end_us FROM ({rows}))"
     )
 
 
@@ -321,61 +331,9 @@ def _joined(given: Writing, sheet: Sheet, table: SmallTable | None) -> Iterator[
             f"ON {given.lookup.join_sql('r', 'p')}"
         )
     if given.frees:
-        joined = _in_order(given, joined)
+        told = ["own", *(quoted(name) for name, _ in given.lookup.key_columns)]
+        joined = in_order_sql(joined, _included(given), given.unit, told)
     yield f"joined AS NOT MATERIALIZED ({joined})"
-
-
-# What is included, in the order of time
-
-
-@dataclass(frozen=True, slots=True)
-class _Freeing:
-    """Whether an event is free, what is freed of it at its front, and the rest that is priced."""
-
-    free: Truth
-    freed: Integer
-    rest: Integer
-
-
-def _freeing(given: Writing, sheet: Sheet, ladders: Ladders, quantity: Integer) -> _Freeing:
-    before = Integer("before", 0, given.events.rows_max)
-    first = compare(before, Comparison.LESS, sheet.integers([rule.free_events for rule in given.rules]))
-    size = int(given.unit * ladders.quantity_scale)
-    granted = [int(rule.free_quantity * ladders.quantity_scale) for rule in given.rules]
-    # Once all that is included is used, it does not matter by how much.
-    most = -(-max(granted) // size)
-    used = Integer(f"least(used, {most}::HUGEINT)::BIGINT", 0, most)
-    left = not_below_zero(subtract(sheet.integers(granted), multiply(used, literal(size))))
-    freed = sheet.let(least(left, quantity))
-    whole = both(is_positive(freed), compare(freed, Comparison.IS, quantity))
-    rest = sheet.let(subtract(quantity, freed))
-    rest = Integer(rest.sql, 0, quantity.high, rest.depth)
-    return _Freeing(either(first, whole), freed, rest)
-
-
-def _in_order(given: Writing, joined: str) -> str:
-    """With `before`, the number of events before each, `used`, their quantity, and `ambiguous`.
-
-    Events of one moment without ids come in an order that only the scalar evaluator knows. That matters where they
-    differ and something is still free when the first of them comes.
-    """
-    told = ["own", *(quoted(name) for name, _ in given.lookup.key_columns)]
-    differs = " OR ".join(f"lag({column}) OVER w IS DISTINCT FROM {column}" for column in told)
-    events = max(rule.free_events for rule in given.rules)
-    quantity = max(rule.free_quantity for rule in given.rules)
-    open_ = [f"rank() OVER t <= {events}"] if events else []
-    if quantity:
-        units = -(-quantity // given.unit)
-        earlier = "coalesce(sum(x) OVER (t RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP), 0)"
-        open_.append(f"{earlier} < {int(units)}")
-    tied = " AND ".join(f"lag({column}) OVER w = {column}" for column in _TIES)
-    order, ties = ", ".join([*_TIES, *told]), ", ".join(_TIES)
-    return (
-        "SELECT *, row_number() OVER w - 1 AS before, "
-        "(sum(x) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - x)::HUGEINT AS used, "
-        f"coalesce({tied} AND ({differs}) AND ({' OR '.join(open_)}), false) AS ambiguous FROM ({joined}) "
-        f"WINDOW w AS (PARTITION BY sid ORDER BY {order}), t AS (PARTITION BY sid ORDER BY {ties})"
-    )
 
 
 # Events that are cut

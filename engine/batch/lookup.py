@@ -21,14 +21,18 @@ from itertools import product
 from typing import TypeAlias
 
 from ..condition import Scalar, scalar
-from ..dispatch import Branch, Chain, Key, Leaf, Tree, below, dispatch
+from ..dispatch import Branch, Key, Tree, dispatch
 from ..plan import Charge, Column, ColumnKind
 from ..usage import Value
 from .cells import Cut, cell_sql, cuts_of, held_at
+from .columns import text_literal
 from .table import SmallTable, quoted, small_table
+from .trees import branches_of, form_of_tree, windows_asked
 
 MOST_CUTS = 128
 """Past so many ends of ranges a column is looked up by its values."""
+MOST_PREFIXES = 20_000
+"""Past so many prefixes a query does not name them."""
 MOST_CLOSED = 50_000
 """Past so many combinations it is cheaper to list those that occur."""
 
@@ -57,7 +61,8 @@ class Reduction(Enum):
     """What of a value the tables can tell apart."""
 
     WHOLE = "the value"
-    PREFIX = "its first signs"
+    SIGNS = "its first signs"
+    PREFIX = "the longest prefix that a table names"
     RANGE = "the range that holds it"
 
 
@@ -65,7 +70,8 @@ class Reduction(Enum):
 class KeyColumn:
     """A column of the lookup: column `index` of the charges, reduced. `name` is its column in tables and queries.
 
-    `values` are all that the tables name, `length` the signs of a prefix column that matter, `cuts` the ends of ranges.
+    `values` are all that the tables name, `prefixes` likewise, `length` the signs that matter where a column has both,
+    `cuts` the ends of ranges.
     """
 
     index: int
@@ -76,6 +82,7 @@ class KeyColumn:
     values: tuple[Scalar, ...] = ()
     length: int = 0
     cuts: tuple[Cut, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
     @property
     def expression(self) -> str:
@@ -83,8 +90,10 @@ class KeyColumn:
         match self.reduction:
             case Reduction.WHOLE:
                 return self.source.expression
-            case Reduction.PREFIX:
+            case Reduction.SIGNS:
                 return f"left({self.source.expression}, {self.length})"
+            case Reduction.PREFIX:
+                return _longest_prefix(self.source.expression, self.prefixes)
             case Reduction.RANGE:
                 return cell_sql(self.source.expression, self.cuts)
 
@@ -93,8 +102,9 @@ class KeyColumn:
         """The SQL type of the reduced value."""
         match self.reduction:
             case Reduction.WHOLE:
-                return self.source.type
-            case Reduction.PREFIX:
+                # A table may name words that no row of the file has, and an ENUM of the file then neither.
+                return "VARCHAR" if self.source.type.upper().startswith("ENUM") else self.source.type
+            case Reduction.SIGNS | Reduction.PREFIX:
                 return "VARCHAR"
             case Reduction.RANGE:
                 return "INTEGER"
@@ -279,14 +289,14 @@ def lookup_of(
     variants: dict[int, int] = {}
     seen: dict[int, object] = {}
     for version, charge in charges.items():
-        form = (_form(charge.tree, seen), None if apart is None else apart(charge))
+        form = (form_of_tree(charge.tree, seen), None if apart is None else apart(charge))
         if form not in forms:
             forms[form] = len(trees)
             trees.append(charge.tree)
         variants[version] = forms[form]
     keys = []
     for index, column in enumerate(columns):
-        branches = [branch for tree in trees for branch in _branches(tree, index)]
+        branches = [branch for tree in trees for branch in branches_of(tree, index)]
         if column.kind is ColumnKind.TIME:
             continue
         key = _key_column(index, column, branches, reading, shows_keys=shows_keys)
@@ -294,11 +304,6 @@ def lookup_of(
             keys.append(key)
     names = tuple(sorted({name for tree in trees for name in windows_asked(tree)}))
     return Lookup(columns, variants, tuple(trees), tuple(keys), names, window_sql, shows_keys)
-
-
-def windows_asked(tree: Tree) -> frozenset[str]:
-    """The windows that a table names."""
-    return frozenset(name for branch in _branches(tree) for name, _ in branch.windows)
 
 
 def _key_column(
@@ -318,16 +323,35 @@ def _key_column(
     whole = KeyColumn(index, name, column, source, Reduction.WHOLE, values)
     if shown:
         return whole
+    prefixes = tuple(dict.fromkeys(prefix for branch in branches for prefix in branch.prefixes))
+    if lengths and not values and len(prefixes) <= MOST_PREFIXES:
+        return KeyColumn(index, name, column, source, Reduction.PREFIX, prefixes=prefixes)
     if lengths:
         # A value that is longer than any other by a sign is none of them.
         length = max([*lengths, *(len(value) + 1 for value in values if isinstance(value, str))])
-        return KeyColumn(index, name, column, source, Reduction.PREFIX, values, length)
+        return KeyColumn(index, name, column, source, Reduction.SIGNS, values, length)
     ranges = [case for branch in branches for case in branch.ranges]
     if ranges:
         cuts = cuts_of(ranges, values, source.digits)
         if len(cuts) <= MOST_CUTS:
             return KeyColumn(index, name, column, source, Reduction.RANGE, values, cuts=cuts)
     return whole
+
+
+def _longest_prefix(expression: str, prefixes: Sequence[str]) -> str:
+    """The longest of these prefixes that a text begins with, '' for none and NULL for NULL.
+
+    All that tables name are prefixes of the longest, so that it stands for the text. The engine reads each list of
+    constants into a hash table.
+    """
+    by_length: dict[int, list[str]] = {}
+    for prefix in prefixes:
+        by_length.setdefault(len(prefix), []).append(text_literal(prefix))
+    cases = "".join(
+        f" WHEN left({expression}, {length}) IN ({', '.join(found)}) THEN left({expression}, {length})"
+        for length, found in sorted(by_length.items(), reverse=True)
+    )
+    return f"CASE WHEN {expression} IS NULL THEN NULL{cases} ELSE '' END"
 
 
 def _shows_its_value(branch: Branch) -> bool:
@@ -340,52 +364,13 @@ def _shows_its_value(branch: Branch) -> bool:
 def _domain(key: KeyColumn) -> tuple[Value | int | None, ...] | None:
     if key.reduction is Reduction.RANGE:
         return (None, *range(len(key.cuts) + 1))
+    if key.reduction is Reduction.PREFIX:
+        return (None, "", *key.prefixes)
     if key.source.type == "BOOLEAN":
         return (None, False, True)
     if key.reduction is Reduction.WHOLE and key.column.values:
         return (None, *key.column.values)
     return None
-
-
-def _branches(tree: Tree, column: int | None = None) -> Iterator[Branch]:
-    """The branches of a tree, or those at one column; a part that several cells share is told once."""
-    waiting, seen = [tree], set()
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, Branch) and column in (None, part.column):
-            yield part
-        waiting.extend(below(part))
-
-
-def _form(tree: Tree, seen: dict[int, object]) -> object:
-    """What a tree is, as a value that can be compared by hash; `seen` holds the forms of parts that were met."""
-    found = seen.get(id(tree))
-    if found is not None:
-        return found
-    form: object
-    match tree:
-        case Leaf(row):
-            form = row
-        case Chain(trees):
-            form = ("chain", *(_form(part, seen) for part in trees))
-        case Branch():
-            form = (
-                tree.column,
-                tuple((value, _form(part, seen)) for value, part in tree.values.items()),
-                tuple(
-                    (case.low, case.low_included, case.high, case.high_included, case.text, _form(case.tree, seen))
-                    for case in tree.ranges
-                ),
-                tuple((prefix, _form(part, seen)) for prefix, part in tree.prefixes.items()),
-                tuple((name, _form(part, seen)) for name, part in tree.windows),
-                None if tree.otherwise is None else _form(tree.otherwise, seen),
-                tree.otherwise_text,
-            )
-    seen[id(tree)] = form
-    return form
 
 
 def _bits(lookup: Lookup) -> Iterator[tuple[int, str]]:

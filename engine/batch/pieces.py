@@ -110,7 +110,7 @@ def cut_query(
     join: str,
     name: str,
 ) -> CutQuery:
-    """The cut events of `priced` (`sid`, `begin_us`, `keys`, `crosses`, `scalar`, `free` and what the expressions name).
+    """The cut events of `priced` (`sid`, `begin_us`, `keys`, `crosses`, `scalar`, `free` and what expressions name).
 
     `quantity_sql` and `freed_sql` are integers over the fine scale; `join` joins a relation `w` with the keys and
     `windows` to the table `answers` (as `a`), which has `row` and `price`, the number of a price in `ladders`.
