@@ -54,8 +54,9 @@ def read_special(
         return {}
     columns = "".join(f", u.{name(column)}" for column in types if column.startswith("f_"))
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW fact_history AS SELECT s.sid, u.time, u.event, u.id, u.source, s.from_time, "
-        f"s.until_time{columns} FROM {relation} u JOIN statement s ON u.account = s.account_key AND u.time < s.until_time"
+        "CREATE OR REPLACE TEMP VIEW fact_history AS SELECT s.sid, u.time, u.event, u.id, u.source, "
+        f"s.from_time, s.until_time{columns} FROM {relation} u "
+        "JOIN statement s ON u.account = s.account_key AND u.time < s.until_time"
     )
     events = _as_measured(connection, program, usage, buckets)
     found: dict[Bucket, Special | str] = {}
