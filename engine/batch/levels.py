@@ -19,8 +19,6 @@ from .number import UnfitError
 from .runs import Quantities, Runs, over_runs
 from .selection import ORDER, Groups, selected
 
-_TIME_DIGITS: Final = 15
-"""The digits of a period in microseconds: thirty years have that many."""
 _IS_USED: Final = "bool_or(is_inside) OR sum(step) <> 0"
 """Something happened in the period, or a level was held all through it."""
 
@@ -50,7 +48,7 @@ def level_sql(
     if meter.by_day is ByDay.HIGHEST or meter.aggregation in (Aggregation.MAXIMUM, Aggregation.MINIMUM):
         inner = Aggregation.MAXIMUM if meter.by_day is ByDay.HIGHEST else Aggregation.LATEST
         return _over_days(steps, meter.aggregation, inner, days)
-    return _held(steps, meter.aggregation, days if meter.by_day is ByDay.LAST else None)
+    return _held(steps, meter.aggregation, days, by_day=meter.by_day is ByDay.LAST)
 
 
 def _steps(meter: Meter, columns: EventColumns, keys: Sequence[str], condition: str) -> _Steps:
@@ -83,28 +81,28 @@ def _steps(meter: Meter, columns: EventColumns, keys: Sequence[str], condition: 
     return _Steps(sql, rows.groups, one, level, meter.level is LevelKind.LEVEL)
 
 
-def _held(steps: _Steps, aggregation: Aggregation, days: LocalDays | None) -> Quantities:
-    """Sums over time; with `days` each local day is whole at its last level, as if steps came at its start."""
+def _held(steps: _Steps, aggregation: Aggregation, days: LocalDays, *, by_day: bool) -> Quantities:
+    """Sums over time; with `by_day` each local day is whole at its last level, as if steps came at its start."""
     groups, step = steps.groups.names, steps.step
     scale, den = step.denominator * 10**step.scale, "1"
     match aggregation:
         case Aggregation.LATEST:
             lasting = "1"
-        case Aggregation.TIME_WEIGHTED_AVERAGE if days is not None:
+        case Aggregation.TIME_WEIGHTED_AVERAGE if by_day:
             lasting = f"({days.day('high')} - {days.day('since')})"
             den = f"max({days.day('high')} - {days.day('low')})"
         case Aggregation.TIME_WEIGHTED_AVERAGE | Aggregation.AVERAGE:
-            lasting, den = _lasting(days), "max(high - low)"
+            lasting, den = _lasting(days, by_day=by_day), "max(high - low)"
         case Aggregation.TIME_INTEGRAL:
-            lasting, scale = _lasting(days), scale * 1_000_000
+            lasting, scale = _lasting(days, by_day=by_day), scale * 1_000_000
         case _:
             raise UnfitError(f"{aggregation.value} of a level")
     digits = steps.level.whole_digits
     top = "sum(step)"
     if aggregation is not Aggregation.LATEST:
-        digits += _TIME_DIGITS
+        digits += days.time_digits
         decimal_type(digits, step.scale)
-        top = f"sum(step * ({lasting})::DECIMAL({_TIME_DIGITS},0))"
+        top = f"sum(step * ({lasting})::DECIMAL({days.time_digits},0))"
     sql = (
         f"SELECT {groups}, {unscaled(top, digits, step.scale)} AS num, greatest({den}, 1)::HUGEINT AS den, "
         f"bool_or(tied) AS ambiguous FROM ({steps.sql}) GROUP BY {groups} HAVING {_IS_USED}"
@@ -112,8 +110,8 @@ def _held(steps: _Steps, aggregation: Aggregation, days: LocalDays | None) -> Qu
     return Quantities(sql, scale, den != "1", steps.may_be_ambiguous)
 
 
-def _lasting(days: LocalDays | None) -> str:
-    return "high - since" if days is None else f"high - {days.day_start('since')}"
+def _lasting(days: LocalDays, *, by_day: bool) -> str:
+    return f"high - {days.day_start('since')}" if by_day else "high - since"
 
 
 def _moments(steps: _Steps) -> tuple[str, ...]:
@@ -233,10 +231,10 @@ def _last_day(steps: _Steps, inner: Aggregation, days: LocalDays) -> Quantities:
 def _days_held(steps: _Steps, inner: Aggregation, days: LocalDays) -> Quantities:
     """Each day's level for as long as the day is."""
     groups, level = steps.groups.names, steps.level
-    digits = level.whole_digits + _TIME_DIGITS
+    digits = level.whole_digits + days.time_digits
     decimal_type(digits, level.scale)
-    on_day = f"v * (day_end - slot_start)::DECIMAL({_TIME_DIGITS},0)"
-    after = f"last * (coalesce(next_start, high) - day_end)::DECIMAL({_TIME_DIGITS},0)"
+    on_day = f"v * (day_end - slot_start)::DECIMAL({days.time_digits},0)"
+    after = f"last * (coalesce(next_start, high) - day_end)::DECIMAL({days.time_digits},0)"
     top = unscaled(f"(sum({on_day}) + sum({after}))", digits, level.scale)
     return _of_slots(steps, inner, days, top, level.denominator * 10**level.scale * 1_000_000, groups)
 

@@ -43,6 +43,11 @@ class LocalDays:
 
     stretches: tuple[_Stretch, ...]
 
+    @property
+    def time_digits(self) -> int:
+        """How many digits a time inside the reach has, in microseconds."""
+        return len(str(self.stretches[-1].end - self.stretches[0].start))
+
     def day(self, us: str) -> str:
         """The number of the day that holds an instant."""
         return self._by_stretch(us, lambda own: _plus(own.first, _whole(us, own, own.length), own.days))

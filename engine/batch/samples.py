@@ -22,59 +22,39 @@ from .number import UnfitError
 
 
 class Aggregate(Record):
-    """A meter that is one aggregate of SQL: its value is `top / (denominator * under)`, in the field's unit.
+    """One aggregate of SQL over a group of rows: `top / (denominator * under)`, in the field's unit.
 
     `top` is a DECIMAL of `whole_digits` before the point and `scale` after it (an integer where that is 0), `under`
-    a BIGINT above zero or None for 1. Where `is_used` is false there was nothing to meter, and `top` may be NULL.
+    a BIGINT above zero or None for 1.
     """
 
     top: str
     whole_digits: int
     scale: int
-    denominator: int
-    under: str | None
-    is_used: str
+    denominator: int = 1
+    under: str | None = None
 
 
-def aggregate_sql(meter: Meter, columns: EventColumns, condition: str = "") -> Aggregate | None:
-    """A meter as one aggregate over the covered rows that `condition` lets through, or None where it is not one.
+def aggregate_of(aggregation: Aggregation, value: Decimals | str, row_digits: int) -> Aggregate | None:
+    """One aggregate over rows of a `value` (any column, where different ones are counted), or None where it is none.
 
-    `condition` stands in the aggregate's FILTER with what the meter itself asks, so that many meters and many
-    combinations of their `by` values share one scan. Raises `TooLargeError`.
+    Raises `TooLargeError` where so many rows may add up to more than 38 digits.
     """
-    if meter.level is not None or meter.interval is not None:
-        return None
-    value: Decimals | str | None = None
-    if meter.aggregation is Aggregation.UNIQUE:
-        value = distinct_sql(meter, columns)
-    elif meter.aggregation is not Aggregation.COUNT:
-        value = measured(meter, columns)
-    return aggregate_of(meter.aggregation, value, columns.row_digits, _all(counted_sql(meter, columns), condition))
-
-
-def aggregate_of(
-    aggregation: Aggregation, value: Decimals | str | None, row_digits: int, condition: str = ""
-) -> Aggregate | None:
-    """One aggregate over rows of a `value` (any column, where different ones are counted), or None where it is none."""
-    only = f" FILTER (WHERE {condition})" if condition else ""
     match aggregation:
         case Aggregation.COUNT:
-            return Aggregate(f"count(*){only}", row_digits, 0, 1, None, f"count(*){only} > 0")
+            return Aggregate("count(*)", row_digits, 0)
         case Aggregation.UNIQUE:
-            sql = value.sql if isinstance(value, Decimals) else value
-            top = f"count(DISTINCT {sql}){only}"
-            return Aggregate(top, row_digits, 0, 1, None, f"{top} > 0")
+            return Aggregate(f"count(DISTINCT {value.sql if isinstance(value, Decimals) else value})", row_digits, 0)
         case Aggregation.SUM | Aggregation.AVERAGE:
             assert isinstance(value, Decimals), "the resolver lets only numbers be aggregated"
             digits = value.whole_digits + row_digits
             decimal_type(digits, value.scale)  # the engine adds up in 38 digits
-            top = f"sum({value.sql}){only}"
-            under = f"greatest(count(*){only}, 1)" if aggregation is Aggregation.AVERAGE else None
-            return Aggregate(top, digits, value.scale, value.denominator, under, f"{top} IS NOT NULL")
+            under = "count(*)" if aggregation is Aggregation.AVERAGE else None
+            return Aggregate(f"sum({value.sql})", digits, value.scale, value.denominator, under)
         case Aggregation.MINIMUM | Aggregation.MAXIMUM:
             assert isinstance(value, Decimals), "the resolver lets only numbers be aggregated"
-            top = f"{'min' if aggregation is Aggregation.MINIMUM else 'max'}({value.sql}){only}"
-            return Aggregate(top, value.whole_digits, value.scale, value.denominator, None, f"{top} IS NOT NULL")
+            top = f"{'min' if aggregation is Aggregation.MINIMUM else 'max'}({value.sql})"
+            return Aggregate(top, value.whole_digits, value.scale, value.denominator)
         case _:
             return None
 
@@ -89,10 +69,6 @@ def counted_sql(meter: Meter, columns: EventColumns) -> str:
     if meter.field is not None and not columns.fields[meter.field].required:
         tests.append(f"{columns.fields[meter.field].sql} IS NOT NULL")
     return " AND ".join(tests)
-
-
-def _all(*conditions: str) -> str:
-    return " AND ".join(condition for condition in conditions if condition)
 
 
 def distinct_sql(meter: Meter, columns: EventColumns) -> str:

@@ -1,4 +1,4 @@
-"""Meters that are one aggregate over the events of a period: counts, sums, extremes, averages, numbers of different values.
+"""Meters that are one aggregate over the events of a period: counts, sums, extremes, averages, different values.
 
 All of a run's stand side by side in one grouped query, each with a FILTER of its own.
 """
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 from ..plan import Aggregation, Meter
 from .columns import EventColumns
-from .number import UnfitError
+from .number import TooLargeError, UnfitError
+from .samples import distinct_sql, measured
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """The columns of one bucket in the grouped query: name, expression and decimals of each.
 
-    `top` is the aggregate in the field's unit, `under` what it is divided by, `given` what was metered elsewhere. They are
-    NULL where a group has no such row; a count is zero there.
+    `top` is the aggregate in the field's unit, `under` what it is divided by, `given` what was metered elsewhere. They
+    are NULL where a group has no such row; a count is zero there.
     """
 
     top: str
@@ -47,15 +48,18 @@ class Aggregate:
         return own if self.given is None else f"({own} OR u.{self.given} IS NOT NULL)"
 
 
-def is_simple(meter: Meter) -> bool:
-    """Whether a meter is one aggregate over the events of a period."""
-    return (
-        meter.level is None
-        and meter.interval is None
-        and meter.aggregation not in (Aggregation.LATEST, Aggregation.PERCENTILE)
-        and meter.each_rounding is None
-        and meter.each_minimum is None
-    )
+def is_simple(meter: Meter, columns: EventColumns) -> bool:
+    """Whether a meter is one aggregate over the events of a period, of decimals that the engine can hold."""
+    if meter.level is not None or meter.interval is not None:
+        return False
+    if meter.aggregation in (Aggregation.LATEST, Aggregation.PERCENTILE):
+        return False
+    if meter.field is None or (meter.each_rounding is None and meter.each_minimum is None):
+        return True
+    try:
+        return measured(meter, columns).denominator == 1
+    except (UnfitError, TooLargeError):
+        return False
 
 
 def aggregate_of(
@@ -64,23 +68,27 @@ def aggregate_of(
     """The aggregate of a bucket: `name` begins the names of its columns, `where` chooses its rows."""
     given = None if given_sql is None else f"{name}_g"
     field = None if meter.field is None else columns.fields[meter.field]
+    # Events without the field are not counted, also where each counts at least something.
+    if field is not None and not field.required:
+        where = f"{field.sql} IS NOT NULL" if where == "true" else f"{where} AND {field.sql} IS NOT NULL"
     chosen = "" if where == "true" else f" FILTER (WHERE {where})"
     match meter.aggregation:
         case Aggregation.COUNT:
-            own = where if field is None else f"{where} AND {field.sql} IS NOT NULL"
-            sql = f"count(*) FILTER (WHERE {own})"
+            sql = f"count(*){chosen}"
             return Aggregate(name, sql, 0, True, None, None, given, given_sql, given_scale)
         case Aggregation.UNIQUE if field is not None:
-            sql = f"count(DISTINCT {field.sql}){chosen}"
+            sql = f"count(DISTINCT {distinct_sql(meter, columns)}){chosen}"
             return Aggregate(name, sql, 0, True, None, None, given, given_sql, given_scale)
         case Aggregation.SUM | Aggregation.MINIMUM | Aggregation.MAXIMUM if field is not None:
             function = {Aggregation.SUM: "sum", Aggregation.MINIMUM: "min", Aggregation.MAXIMUM: "max"}[
                 meter.aggregation
             ]
-            sql = f"{function}({field.sql}){chosen}"
-            return Aggregate(name, sql, field.scale, False, None, None, given, given_sql, given_scale)
+            value = measured(meter, columns)
+            sql = f"{function}({value.sql}){chosen}"
+            return Aggregate(name, sql, value.scale, False, None, None, given, given_sql, given_scale)
         case Aggregation.AVERAGE if field is not None:
-            sql, count = f"sum({field.sql}){chosen}", f"count({field.sql}){chosen}"
-            return Aggregate(name, sql, field.scale, True, f"{name}_d", count, given, given_sql, given_scale)
+            value = measured(meter, columns)
+            sql, count = f"sum({value.sql}){chosen}", f"count({value.sql}){chosen}"
+            return Aggregate(name, sql, value.scale, True, f"{name}_d", count, given, given_sql, given_scale)
         case _:
             raise UnfitError(f"a meter that is the {meter.aggregation.value}")

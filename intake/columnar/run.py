@@ -293,7 +293,8 @@ def meter(run: Columnar, source: Source, prepared: Prepared, *, looks_for_odd: b
     program, connection, buckets = run.program, run.connection, prepared.buckets
     if source.has_quantities and prepared.statements.common is None:
         _leave_undated(connection, source.relation)
-    others = [bucket for bucket in buckets if not is_simple(program.meters[bucket.meter])]
+    meters = {bucket: program.meters[bucket.meter] for bucket in buckets}
+    others = [bucket for bucket, own in meters.items() if not is_simple(own, prepared.usage.events[own.event])]
     specials = read_special(connection, program, prepared.usage, source.relation, source.types, others)
     return scan(
         connection,

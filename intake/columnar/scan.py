@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
+from ...engine.batch.columns import unscaled
 from ...engine.batch.metering import Usage, filter_sql, given_sql
 from ...engine.batch.number import (
     NOTHING,
@@ -99,7 +100,8 @@ def scan_spans(
 ) -> Metered:
     """Fill buckets for every span of the table `span` and make the table `span_metered` (sid, member, rule, part)."""
     aggregates = aggregates_of(program, usage, buckets)
-    if not all(is_simple(program.meters[bucket.meter]) for bucket in buckets):
+    meters = [program.meters[bucket.meter] for bucket in buckets]
+    if not all(is_simple(meter, usage.events[meter.event]) for meter in meters):
         raise UnfitError("earlier usage of a meter that needs order in time")
     undated = " OR (p.undated AND u.time IS NULL)" if usage.quantity_scale is not None else ""
     connection.execute(
@@ -122,7 +124,7 @@ def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> 
     for index, bucket in enumerate(buckets):
         meter, name = program.meters[bucket.meter], f"b{index}"
         given, scale = given_sql(program, bucket, usage), usage.quantity_scale or 0
-        if is_simple(meter):
+        if is_simple(meter, usage.events[meter.event]):
             where = filter_sql(program, meter, bucket, usage)
             found[bucket] = aggregate_of(meter, name, where, usage.events[meter.event], given, scale)
         else:
@@ -187,9 +189,8 @@ def _unscaled(text: str | None) -> int:
 
 def _cell(name: str, scale: int, low: int, high: int) -> str:
     type_ = type_of(low, high)
-    if scale == 0:
-        return f"coalesce(u.{name}, 0)::{type_}"
-    return f"coalesce(u.{name} * {10**scale}::DECIMAL({scale + 1},0), 0)::{type_}"
+    whole_digits = len(str(max(abs(low), abs(high)) // 10**scale))
+    return f"coalesce({unscaled(f'u.{name}', whole_digits, scale)}, 0::HUGEINT)::{type_}"
 
 
 def _filled(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]]) -> Filled:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket
+from ...engine.batch.columns import NUMERIC, EventColumns
 from ...engine.batch.local_days import local_days
 from ...engine.batch.metering import Usage, case_sql
 from ...engine.batch.meters import meter_sql
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """What a bucket's query found: `table` has a row (`sid`, `top`, `under`) for every statement that has usage of it."""
+    """What a bucket's query found: `table` has a row (`sid`, `top`, `under`) for every statement with usage of it."""
 
     table: str
     scale: int
@@ -53,13 +54,16 @@ def read_special(
         return {}
     columns = "".join(f", u.{name(column)}" for column in types if column.startswith("f_"))
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW fact_history AS SELECT s.sid, u.time, u.event, u.id, u.source, s.from_time, s.until_time"
-        f"{columns} FROM {relation} u JOIN statement s ON u.account = s.account_key AND u.time < s.until_time"
+        "CREATE OR REPLACE TEMP VIEW fact_history AS SELECT s.sid, u.time, u.event, u.id, u.source, "
+        f"s.from_time, s.until_time{columns} FROM {relation} u "
+        "JOIN statement s ON u.account = s.account_key AND u.time < s.until_time"
     )
+    events = _as_measured(connection, program, usage, buckets)
     found: dict[Bucket, Special | str] = {}
     for place, bucket in enumerate(buckets):
         try:
-            found[bucket] = _read(connection, program, usage, bucket, f"special_{place}")
+            own = events[program.meters[bucket.meter].event]
+            found[bucket] = _read(connection, program, usage, own, bucket, f"special_{place}")
         except UnfitError as unfit:
             found[bucket] = str(unfit)
         except TooLargeError:
@@ -67,9 +71,45 @@ def read_special(
     return found
 
 
-def _read(connection: duckdb.DuckDBPyConnection, program: Program, usage: Usage, bucket: Bucket, table: str) -> Special:
+def _as_measured(
+    connection: duckdb.DuckDBPyConnection, program: Program, usage: Usage, buckets: Sequence[Bucket]
+) -> Mapping[str, EventColumns]:
+    """The columns of each event with the digits and rows that usage really has: what types could hold needs more."""
+    meters = [program.meters[bucket.meter] for bucket in buckets]
+    read = {
+        column.sql: column
+        for meter in meters
+        if meter.field is not None and (column := usage.events[meter.event].fields[meter.field]).kind in NUMERIC
+    }
+    listed = "".join(f", max(abs({sql})) AS m{place}" for place, sql in enumerate(read))
+    asked = "".join(f", max(m{place})::VARCHAR" for place in range(len(read)))
+    found = connection.execute(
+        f"SELECT max(n){asked} FROM (SELECT count(*) AS n{listed} FROM fact_history GROUP BY sid)"
+    ).fetchone() or (None,) * (len(read) + 1)
+    digits = {sql: len((most or "0").partition(".")[0]) for sql, most in zip(read, found[1:], strict=True)}
+    return {
+        name: replace(
+            columns,
+            relation="fact_history",
+            rows_max=found[0] or 1,
+            fields={
+                field: replace(column, whole_digits=digits.get(column.sql, column.whole_digits))
+                for field, column in columns.fields.items()
+            },
+        )
+        for name, columns in usage.events.items()
+    }
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    program: Program,
+    usage: Usage,
+    columns: EventColumns,
+    bucket: Bucket,
+    table: str,
+) -> Special:
     meter = program.meters[bucket.meter]
-    columns = replace(usage.events[meter.event], relation="fact_history")
     tests = [case_sql(program, bucket.cases, usage, columns)]
     if bucket.window is not None:
         tests.append(window_sql(program.windows[bucket.window], "time", usage.reach, usage.zone))
