@@ -16,6 +16,7 @@ engines  zen-engine, OpenFisca, CloudKitty's hashmap: lines a second
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -172,7 +173,10 @@ def whole(bench: Bench, sizes: Sequence[int], verdicts: Verdicts) -> Report:
         if events in PEAK_MEGABYTES_MAX:
             peak = found[RATEBOOK].peak_megabytes
             notes.append(f"Memory at {events:,} events: {peak:.0f} MB, {at_most(peak, PEAK_MEGABYTES_MAX[events])}.")
-    notes.append(f"{bench.accounts:,} accounts. Medians of {bench.runs} runs that take turns; the loop ran once.")
+    notes.append(
+        f"{bench.accounts:,} accounts. Medians of {bench.runs} runs that take turns; the loop ran once. "
+        f"Load of the machine at the end {os.getloadavg()[0]:.1f}."
+    )
     notes.append("Ratebook validates every row and writes 22 columns a line, the others four columns.")
     notes.append(
         f"By hand, a process imports {package_times(bench)} that it hardly needs: it is kept as it was measured."
@@ -307,17 +311,16 @@ def engines(bench: Bench, events: int, verdicts: Verdicts) -> Report:
     lines, differing = bench.agree(BY_HAND, RATEBOOK)
     verdicts.equal(differing, "by hand and Ratebook")
     whole_run = measure(bench.rate(WORKLOAD, usage, accounts, RATEBOOK), bench.cache)
-    priced = inside["after_longest_wall_seconds"]
-    table = [line_row(RATEBOOK, lines, priced, whole_run.wall_seconds, "exact; the range is measured, types follow")]
+    priced, priced_cpu = inside["after_longest_wall_seconds"], inside["after_longest_cpu_seconds"]
+    table = [line_row(RATEBOOK, lines, priced, priced_cpu, whole_run.wall_seconds, "exact")]
     notes = []
     for name in PEERS[1:]:
         measured = measure(bench.peer(name, usage, accounts), bench.cache)
         told = json.loads(measured.said.strip().splitlines()[-1])
         bench.tell(f"{name}: {told}")
-        pricing = told["seconds"] - told["metering_seconds"]
-        table.append(
-            line_row(f"{told['peer']} {told['version']}", told["lines"], pricing, measured.wall_seconds, told["exact"])
-        )
+        pricing, pricing_cpu = told["seconds"] - told["metering_seconds"], told["pricing_cpu_seconds"]
+        peer = f"{told['peer']} {told['version']}"
+        table.append(line_row(peer, told["lines"], pricing, pricing_cpu, measured.wall_seconds, told["exact"]))
         _, differing = bench.agree(BY_HAND, name, "storage,egress" if name == "cloudkitty_hashmap" else "")
         says = "every line agrees" if differing == 0 else f"{differing:,} lines differ"
         notes.append(f"{told['peer']} and the query by hand, {told['lines']:,} lines: {says}.")
@@ -329,14 +332,14 @@ def engines(bench: Bench, events: int, verdicts: Verdicts) -> Report:
         "`pricing` is from quantities to written lines, without the scan; Ratebook's is all after its longest query."
     )
     notes.append("The others get their quantities from a DuckDB query, as they read no files. Each ran once.")
-    columns = ("engine", "lines", "pricing s", "lines a second", "whole s", "exactness")
+    columns = ("engine", "lines", "pricing s", "CPU s", "lines a second", "whole s", "exactness")
     title, command = "Other engines", "python bench/batch.py --only engines --write"
     return Report(title, command, columns, table, notes, ("ratebook", "duckdb"))
 
 
-def line_row(name: str, lines: int, pricing: float, wall: float, exact: str) -> list[str]:
+def line_row(name: str, lines: int, pricing: float, cpu: float, wall: float, exact: str) -> list[str]:
     speed = f"{lines / pricing:,.0f}" if pricing else ""
-    return [name, f"{lines:,}", f"{pricing:.2f}", speed, f"{wall:.2f}", exact]
+    return [name, f"{lines:,}", f"{pricing:.2f}", f"{cpu:.2f}", speed, f"{wall:.2f}", exact]
 
 
 def main() -> int:

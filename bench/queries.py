@@ -138,6 +138,7 @@ def main() -> int:
                 "wall_seconds": sum(call.wall_seconds for call in calls),
                 "rest_cpu_seconds": process - cpu,
                 "longest_cpu_seconds": calls[longest].cpu_seconds,
+                "after_longest_cpu_seconds": sum(call.cpu_seconds for call in calls[longest + 1 :]),
                 "after_longest_wall_seconds": sum(call.wall_seconds for call in calls[longest + 1 :]),
             }
         )

@@ -16,7 +16,7 @@ from importlib.metadata import version
 
 from cloudkitty.dataframe import DataFrame, DataPoint
 from cloudkitty.rating.hash import HashMap
-from work import EGRESS_BOUNDS, LINES, PLANS, REGIONS, Outcome, quantities, run, stopwatch, write_lines
+from work import EGRESS_BOUNDS, LINES, PLANS, REGIONS, Outcome, cpu_watch, quantities, run, stopwatch, write_lines
 
 CENT = Decimal("0.01")
 JUST_ABOVE = Decimal("0.000001")  # a threshold is reached at its level, a band ends with its bound
@@ -56,7 +56,7 @@ def frame(plan: str, stored: list[Decimal | None], egress: Decimal) -> DataFrame
 def peer(usage: str, accounts: str, out: str) -> Outcome:
     seconds = stopwatch()
     table = quantities(usage, accounts)
-    metering = seconds()
+    metering, cpu = seconds(), cpu_watch()
     module = Loaded()
     cents: dict[str, list[int | None]] = {name: [] for name in LINES if name.split()[0] in ("storage", "egress")}
     columns = [table[name].to_pylist() for name in ("plan", "s0", "s1", "s2", "s3", "egress")]
@@ -70,7 +70,7 @@ def peer(usage: str, accounts: str, out: str) -> Outcome:
             amounts.append(None if price is None else int(price.quantize(CENT, ROUND_HALF_EVEN).scaleb(2)))
     count, total = write_lines(table["account"].combine_chunks(), cents, out)
     exact = "exact up to 28 digits; storage and egress only, no rounding"
-    return Outcome("cloudkitty", version("cloudkitty"), exact, seconds(), count, total, metering)
+    return Outcome("cloudkitty", version("cloudkitty"), exact, seconds(), count, total, metering, cpu())
 
 
 if __name__ == "__main__":

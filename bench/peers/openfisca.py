@@ -18,7 +18,19 @@ from openfisca_core.simulations import Simulation, SimulationBuilder
 from openfisca_core.taxbenefitsystems import TaxBenefitSystem
 from openfisca_core.taxscales import MarginalRateTaxScale
 from openfisca_core.variables import Variable
-from work import API_BLOCKS, EGRESS_BOUNDS, LINES, PLANS, REGIONS, Outcome, quantities, run, stopwatch, write_lines
+from work import (
+    API_BLOCKS,
+    EGRESS_BOUNDS,
+    LINES,
+    PLANS,
+    REGIONS,
+    Outcome,
+    cpu_watch,
+    quantities,
+    run,
+    stopwatch,
+    write_lines,
+)
 
 JUNE = "2026-06"
 GIVEN = ["api", "s0", "s1", "s2", "s3", "egress", "plan", "gold"]
@@ -105,7 +117,7 @@ def simulation(columns: dict[str, np.ndarray]) -> Simulation:
 def peer(usage: str, accounts: str, out: str) -> Outcome:
     seconds = stopwatch()
     table = quantities(usage, accounts)
-    metering = seconds()
+    metering, cpu = seconds(), cpu_watch()
     import pyarrow.compute as pc
 
     columns = {
@@ -124,7 +136,9 @@ def peer(usage: str, accounts: str, out: str) -> Outcome:
             there = (whole != 0) | np.full(len(whole), name in ("api", "egress"))
         written[name] = [int(amount) if is_there else None for amount, is_there in zip(whole, there, strict=True)]
     count, total = write_lines(table["account"].combine_chunks(), written, out)
-    return Outcome("openfisca", version("openfisca-core"), "not exact: float32", seconds(), count, total, metering)
+    return Outcome(
+        "openfisca", version("openfisca-core"), "not exact: float32", seconds(), count, total, metering, cpu()
+    )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ __all__ = [
     "PLANS",
     "REGIONS",
     "Outcome",
+    "cpu_watch",
     "quantities",
     "run",
     "stopwatch",
@@ -42,7 +43,10 @@ LINES = ["api", *(f"storage {region}" for region in REGIONS), "egress", "gold", 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a peer did: seconds without imports, and the sum of all lines in cents."""
+    """What a peer did: seconds without imports, and the sum of all lines in cents.
+
+    `pricing_cpu_seconds` is CPU from quantities to written lines, where the two can be told apart.
+    """
 
     peer: str
     version: str
@@ -51,6 +55,7 @@ class Outcome:
     lines: int
     total_cents: int
     metering_seconds: float = 0.0
+    pricing_cpu_seconds: float = 0.0
 
 
 def quantities(usage: str, accounts: str) -> pa.Table:
@@ -110,6 +115,12 @@ def run(peer: Callable[[str, str, str], Outcome]) -> None:
     usage, accounts, *rest = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(asdict(peer(usage, accounts, rest[0] if rest else str(Path(folder) / "lines.parquet")))))
+
+
+def cpu_watch() -> Callable[[], float]:
+    """CPU seconds of the process since it was made."""
+    begin = time.process_time()
+    return lambda: time.process_time() - begin
 
 
 def stopwatch() -> Callable[[], float]:

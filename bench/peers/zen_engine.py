@@ -16,7 +16,7 @@ from importlib.metadata import version
 from itertools import pairwise
 
 import zen
-from work import API_BLOCKS, EGRESS_BOUNDS, LINES, PLANS, Outcome, quantities, run, stopwatch, write_lines
+from work import API_BLOCKS, EGRESS_BOUNDS, LINES, PLANS, Outcome, cpu_watch, quantities, run, stopwatch, write_lines
 
 KEYS = ["api", "s0", "s1", "s2", "s3", "egress", "gold", "heavy", "minimum"]
 
@@ -88,7 +88,7 @@ def context(tier: str, api: object, stored: list[object], egress: object) -> str
 def peer(usage: str, accounts: str, out: str) -> Outcome:
     seconds = stopwatch()
     table = quantities(usage, accounts)
-    metering = seconds()
+    metering, cpu = seconds(), cpu_watch()
     rate = statement()
     columns = [table[name].to_pylist() for name in ("plan", "tier", "api", "s0", "s1", "s2", "s3", "egress")]
     cents: dict[str, list[int | None]] = {name: [] for name in LINES}
@@ -99,7 +99,7 @@ def peer(usage: str, accounts: str, out: str) -> Outcome:
             amounts.append(None if there is None else round(-found[key] if key == "gold" else found[key]))
     count, total = write_lines(table["account"].combine_chunks(), cents, out)
     exact = "exact, if quantities are given as text and half to even is written out"
-    return Outcome("zen-engine", version("zen-engine"), exact, seconds(), count, total, metering)
+    return Outcome("zen-engine", version("zen-engine"), exact, seconds(), count, total, metering, cpu())
 
 
 if __name__ == "__main__":
