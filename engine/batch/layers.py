@@ -79,7 +79,7 @@ def _replaced(text: str, inlined: Mapping[str, str]) -> str:
 def _needed(named: Mapping[str, str], columns: Sequence[str]) -> list[str]:
     """The names that columns ask for, themselves or through others, in their order."""
     wanted = {word for column in columns for word in words_of(column)}
-    for name in reversed(named):
+    for name in reversed(list(named)):
         if name in wanted:
             wanted.update(words_of(named[name]))
     return [name for name in named if name in wanted]
