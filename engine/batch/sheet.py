@@ -1,7 +1,6 @@
-"""A growing table of one row per statement: columns named in layers, what differs between plans as parameters.
+"""A growing table of one row per statement: named expressions over one another, and parameters that plans differ in.
 
-Each `let` names an expression once, so that what uses it does not repeat it. `select` nests the layers: a layer sees the
-columns of those before it. What nothing asks for, the engine leaves out.
+Each `let` names an expression once, so that what uses it does not repeat it. `select` writes those that are asked for.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ...money import Rounding
 from ..condition import Comparison
+from .layers import nested
 from .number import (
     FALSE,
     TRUE,
@@ -34,6 +34,8 @@ from .number import (
     negated,
     type_of,
 )
+
+_NARROW: Final = 2**32
 
 E = TypeVar("E", Integer, Truth, Text)
 
@@ -56,7 +58,6 @@ class Sheet:
 
     size: int
     parameters: list[Parameter] = field(default_factory=list)
-    _layers: list[list[tuple[str, str]]] = field(default_factory=list)
     _named: dict[str, str] = field(default_factory=dict)
     _constants: dict[tuple[object, ...], str] = field(default_factory=dict)
 
@@ -76,9 +77,6 @@ class Sheet:
         if column is None:
             column = f"{name}_{len(self._named)}"
             self._named[sql] = column
-            while len(self._layers) < depth:
-                self._layers.append([])
-            self._layers[depth - 1].append((column, sql))
         return replace(expression, sql=column, depth=depth)
 
     def let_number(self, value: Number, name: str = "n") -> Number:
@@ -88,11 +86,8 @@ class Sheet:
 
     def select(self, source: str, columns: Sequence[str]) -> str:
         """The query: `columns` (expressions over everything that was named) from `source`."""
-        sql = f"SELECT * FROM {source}"
-        for layer in self._layers:
-            named = ", ".join(f"{expression} AS {column}" for column, expression in layer)
-            sql = f"SELECT *, {named} FROM ({sql})"
-        return f"SELECT {', '.join(columns)} FROM ({sql})"
+        named = {column: expression for expression, column in self._named.items()}
+        return nested(source, named, columns)
 
     # Constants
 
@@ -154,9 +149,30 @@ class Sheet:
         type_ = type_of(0, max(top.high, bottom.high))
         depth = max(top.depth, bottom.depth)
         above, under = f"({top.sql})::{type_}", f"({bottom.sql})::{type_}"
-        whole = Integer(f"({above} // {under})", top.low // bottom.high, high, depth)
-        rest = Integer(f"({above} % {under})", 0, min(bottom.high - 1, top.high), depth)
-        return self.let(whole), self.let(rest)
+        parts = None if bottom.constant is None or type_ == "BIGINT" else _narrow_factors(bottom.constant)
+        if parts is not None and top.high < _NARROW**3 // 2:
+            whole = top
+            for part in parts:
+                whole = self._by_narrow(whole, part)
+            whole = replace(whole, low=top.low // bottom.high, high=high)
+        else:
+            whole = self.let(Integer(f"({above} // {under})", top.low // bottom.high, high, depth))
+        if type_ == "BIGINT":
+            rest = Integer(f"({above} % {under})", 0, min(bottom.high - 1, top.high), depth)
+        else:
+            # Dividing such integers costs a hundred times what multiplying them does.
+            left = f"({above} - ({whole.sql})::{type_} * {under})"
+            rest = Integer(left, 0, min(bottom.high - 1, top.high), max(depth, whole.depth))
+        return whole, self.let(rest)
+
+    def _by_narrow(self, top: Integer, bottom: int) -> Integer:
+        """The whole part of a division by a small constant, half by half, so that each half is a 64-bit division."""
+        above = self.let(Integer(f"(({top.sql})::HUGEINT >> 32)::BIGINT", 0, top.high // _NARROW, top.depth))
+        below = Integer(f"(({top.sql})::HUGEINT & {_NARROW - 1}::HUGEINT)::BIGINT", 0, _NARROW - 1, top.depth)
+        first, rest = self.quotient(above, literal(bottom))
+        second, _ = self.quotient(add(multiply(rest, literal(_NARROW)), below), literal(bottom))
+        whole = add(multiply(first, literal(_NARROW)), second)
+        return self.let(replace(whole, high=top.high // bottom))
 
     def rounded(self, top: Integer, bottom: Integer, mode: Rounding) -> Integer:
         """`top / bottom` (above zero) rounded as `money.round_ratio` rounds: by size, the sign kept."""
@@ -176,7 +192,7 @@ class Sheet:
         match mode:
             case Rounding.HALF_EVEN:
                 odd = (
-                    Truth(f"({whole.sql} % 2 = 1)", None, whole.depth)
+                    Truth(f"(({whole.sql} & 1) = 1)", None, whole.depth)
                     if whole.constant is None
                     else (TRUE if whole.constant % 2 else FALSE)
                 )
@@ -206,6 +222,20 @@ class Sheet:
             top = multiply(value.top, literal(size.denominator // common))
             bottom = literal(bottom.constant // common)
         return self.rounded(top, bottom, mode)
+
+
+def _narrow_factors(value: int) -> list[int] | None:
+    """A constant as a product of factors of at most 31 bits; None where it is none."""
+    factors: list[int] = []
+    part = 1
+    for prime in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31):
+        while value % prime == 0:
+            value //= prime
+            if part * prime >= _NARROW // 2:
+                factors.append(part)
+                part = 1
+            part *= prime
+    return [item for item in (*factors, part, value) if item > 1] if value < _NARROW // 2 else None
 
 
 def text_literal(value: str) -> str:
