@@ -27,6 +27,7 @@ from ...engine.batch.number import (
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
 from .special import Special
+from .tables import whole_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -189,7 +190,7 @@ def _cell(name: str, scale: int, low: int, high: int) -> str:
     type_ = type_of(low, high)
     if scale == 0:
         return f"coalesce(u.{name}, 0)::{type_}"
-    return f"coalesce(u.{name} * {10**scale}::DECIMAL({scale + 1},0), 0)::{type_}"
+    return f"coalesce({whole_sql(f'u.{name}', scale, max(-low, high))}, 0)::{type_}"
 
 
 def _filled(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]]) -> Filled:
