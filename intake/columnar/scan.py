@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
-from ...engine.batch.metering import Usage, filter_sql, given_sql
+from ...engine.batch.metering import Usage, doubtful_sql, filter_sql, given_sql
 from ...engine.batch.number import (
     NOTHING,
     ONE,
@@ -63,7 +63,9 @@ def scan(
     or_odd = " OR NOT plain" if looks_for_odd else ""
     aggregates = aggregates_of(program, usage, buckets)
     known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
-    listed = _listed(aggregates)
+    doubtful = doubtful_sql(program, buckets, usage)
+    doubts = f", count(*) FILTER (WHERE {doubtful}) AS doubts" if doubtful is not None else ""
+    listed = _listed(aggregates) + doubts
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
@@ -81,6 +83,11 @@ def scan(
             "GROUP BY s.sid"
         )
         joined = "used u ON u.sid = s.sid"
+    if doubtful is not None:
+        connection.execute(
+            "INSERT INTO scalar_statement SELECT s.sid, 'quantities without the time or field that a price asks for' "
+            f"FROM statement s JOIN {joined} WHERE u.doubts > 0"
+        )
     bounds = measured(connection, "used", _names(aggregates))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account, account_key, from_time, until_time)"
