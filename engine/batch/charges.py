@@ -19,7 +19,7 @@ from .buckets import EVERYTHING, Bucket, Metered
 from .each_keys import EachKey, EachQuantity, EachShare
 from .facts import StatementFacts
 from .family import Combination, Member, combinations
-from .history import Climbed, HistoryKey, Term, Used, terms_of
+from .history import Climbed, HistoryKey, Term, Used, spans_of_ladder, terms_of
 from .ladders import Climb, Cost, cost
 from .ledger import Info, Ledger, Portion, PricedSlot, Slot
 from .number import (
@@ -282,7 +282,7 @@ def _counted(
     found: list[Cost] = []
     for number, (group, size) in enumerate(zip(groups, sizes, strict=True)):
         before = pricing.history[Climbed(index, number)]
-        entered = compare_numbers(pricing.history[Climbed(index, number, True)], Comparison.GREATER, NOTHING)
+        entered = _entered(pricing, index, number)
         end = sheet.let_number(sum_of(before, size))
         if charge.rows[group.rows[0]].schedule.mode is Mode.GRADUATED:
             found.append(_cost(pricing, charges, group.rows, Climb(end, before, entered)))
@@ -294,6 +294,14 @@ def _counted(
         refused = either(to_date.refused, both(entered, earlier.refused))
         found.append(Cost(amount, refused, None))
     return found
+
+
+def _entered(pricing: Pricing, index: int, number: int) -> Truth:
+    """Whether a combination has had a line on an earlier bill of the year; a charge without columns has one on each."""
+    if not pricing.members[0].plan.charges[index].columns:
+        spans = [spans_of_ladder(pricing.program, member, index) for member in pricing.members]
+        return pricing.sheet.truths([bool(own) for own in spans])
+    return compare_numbers(pricing.history[Climbed(index, number, True)], Comparison.GREATER, NOTHING)
 
 
 def _in_row_order(

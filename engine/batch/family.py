@@ -179,6 +179,10 @@ def _shape_of_charge(charge: Charge, situation: Situation) -> object:
             (item.row == -1, item.key, item.cases, None if item.row == -1 else shape(charge.rows[item.row]))
             for item in known
         )
+    if isinstance(charge.source, OfEach):
+        # One query rates the events of all members: from one source, cut at the edges of the same windows.
+        columns = range(len(charge.columns))
+        rows = charge.source, frozenset(name for column in columns for name in _windows(charge.tree, column))
     rest = (
         charge.name,
         shape(charge.source),

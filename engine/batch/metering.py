@@ -6,7 +6,7 @@ an inner level are queries of their own over the rows of their event, joined to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from .buckets import Bucket, Cases, Filled
 from .columns import EventColumns
 from .conditions import event_condition_sql
 from .family import Part
-from .number import Integer, Number, Truth, UnfitError
+from .number import Integer, Number, Truth
 from .sheet import text_literal
 from .windows import window_sql
 
@@ -99,11 +99,37 @@ def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
         return None
     meter = program.meters[bucket.meter]
     columns = usage.events[meter.event]
-    for case in bucket.cases:
-        if any(part.kind is ColumnKind.TIME for part in case):
-            raise UnfitError("metered quantities and a table of times")
-    belongs = case_sql(program, bucket.cases, usage, columns)
-    return f"sum(quantity) FILTER (WHERE meter = {text_literal(bucket.meter)} AND {belongs})"
+    parts = [f"meter = {text_literal(bucket.meter)}", case_sql(program, bucket.cases, usage, columns)]
+    if bucket.window is not None:
+        parts.append(window_sql(program.windows[bucket.window], "time", usage.reach, usage.zone))
+    if _asks_time(bucket):
+        parts.insert(1, "time IS NOT NULL")
+    return f"sum(quantity) FILTER (WHERE {' AND '.join(parts)})"
+
+
+def doubtful_sql(program: Program, buckets: Iterable[Bucket], usage: Usage) -> str | None:
+    """Whether a row is a metered quantity of which no query says to what it belongs; None where none can be.
+
+    One without a time may lie in a window all the same, and one without a field that a table asks for is refused.
+    """
+    if usage.quantity_scale is None:
+        return None
+    doubts: dict[str, dict[str, None]] = {}
+    for bucket in buckets:
+        own = doubts.setdefault(bucket.meter, {})
+        if _asks_time(bucket):
+            own["time IS NULL"] = None
+        fields = usage.events[program.meters[bucket.meter].event].fields
+        for part in (part for case in bucket.cases for part in case):
+            if part.kind is ColumnKind.FIELD:
+                own[f"{fields[part.name].sql} IS NULL"] = None
+    found = [f"(meter = {text_literal(meter)} AND ({' OR '.join(own)}))" for meter, own in doubts.items() if own]
+    return " OR ".join(found) or None
+
+
+def _asks_time(bucket: Bucket) -> bool:
+    """Whether what a bucket holds depends on when it was used."""
+    return bucket.window is not None or any(part.kind is ColumnKind.TIME for case in bucket.cases for part in case)
 
 
 class Wanted(dict[Bucket, Filled]):

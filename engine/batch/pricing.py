@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..evaluators.changes import stretches
 from ..plan import BoundKind, OfEach, PolicyKind, Program
 from ..statement import LineKind
 from .buckets import Bucket, Metered
@@ -22,7 +23,7 @@ from .family import Member
 from .fees import price_fees
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
-from .number import Integer, Number, add, either
+from .number import Integer, Number, UnfitError, add, either
 from .policies import apply_policies
 from .quantities import quantity_sql
 from .sheet import Parameter, Sheet, text_literal
@@ -57,6 +58,8 @@ def price_family(
 ) -> FamilyQuery:
     """The query that prices the statements of a family. Raises `UnfitError` or `TooLargeError` where there is none."""
     members = tuple(members)
+    if len(stretches(members[0].situation)) > 1:
+        raise UnfitError("prices that change inside a billing period")
     sheet = Sheet(len(members))
     ledger = Ledger(sheet, members)
     pricing = _pricing(program, members, metered, history, each, attributes, ledger)

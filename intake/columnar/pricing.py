@@ -22,7 +22,7 @@ from .cards import Held
 from .cells import name
 from .each_events import KnownEach
 from .history import Known
-from .tables import insert
+from .tables import insert, whole_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -167,7 +167,7 @@ def attribute_columns(connection: duckdb.DuckDBPyConnection, program: Program) -
         ends = connection.execute(f"SELECT min({column})::VARCHAR, max({column})::VARCHAR FROM subscription").fetchone()
         low, high = (0 if end is None else int(end.replace(".", "")) for end in ends or (None, None))
         low, high = min(low, 0) if known.known is None else low, max(high, 0) if known.known is None else high
-        whole = Integer(f"coalesce({column} * {10**scale}::DECIMAL({scale + 1},0), 0)::HUGEINT", low, high)
+        whole = Integer(f"coalesce({whole_sql(column, scale, max(-low, high))}, 0::HUGEINT)", low, high)
         top = literal(low) if low == high else whole
         found[attribute.name] = AttributeColumn(attribute.kind, known, Number(top, 10**scale))
     return found

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
-from ...engine.batch.columns import unscaled
-from ...engine.batch.metering import Usage, filter_sql, given_sql
+from ...engine.batch.metering import Usage, doubtful_sql, filter_sql, given_sql
 from ...engine.batch.number import (
     NOTHING,
     ONE,
@@ -28,6 +27,7 @@ from ...engine.batch.number import (
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
 from .special import Special
+from .tables import whole_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +63,9 @@ def scan(
     or_odd = " OR NOT plain" if looks_for_odd else ""
     aggregates = aggregates_of(program, usage, buckets)
     known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
-    listed = _listed(aggregates)
+    doubtful = doubtful_sql(program, buckets, usage)
+    doubts = f", count(*) FILTER (WHERE {doubtful}) AS doubts" if doubtful is not None else ""
+    listed = _listed(aggregates) + doubts
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
@@ -81,6 +83,11 @@ def scan(
             "GROUP BY s.sid"
         )
         joined = "used u ON u.sid = s.sid"
+    if doubtful is not None:
+        connection.execute(
+            "INSERT INTO scalar_statement SELECT s.sid, 'quantities without the time or field that a price asks for' "
+            f"FROM statement s JOIN {joined} WHERE u.doubts > 0"
+        )
     bounds = measured(connection, "used", _names(aggregates))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account, account_key, from_time, until_time)"
@@ -189,8 +196,9 @@ def _unscaled(text: str | None) -> int:
 
 def _cell(name: str, scale: int, low: int, high: int) -> str:
     type_ = type_of(low, high)
-    whole_digits = len(str(max(abs(low), abs(high)) // 10**scale))
-    return f"coalesce({unscaled(f'u.{name}', whole_digits, scale)}, 0::HUGEINT)::{type_}"
+    if scale == 0:
+        return f"coalesce(u.{name}, 0)::{type_}"
+    return f"coalesce({whole_sql(f'u.{name}', scale, max(-low, high))}, 0)::{type_}"
 
 
 def _filled(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]]) -> Filled:

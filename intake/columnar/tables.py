@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..values import DIGITS_MAX
 from .cells import name
 
 if TYPE_CHECKING:
@@ -21,3 +22,13 @@ def insert(
         casts = ", ".join(f"unnest(?::VARCHAR[])::{type_}" for type_ in types.values())
         cells = [[None if row[at] is None else str(row[at]) for row in rows] for at in range(len(types))]
         connection.execute(f"INSERT INTO {name(table)} SELECT {casts}", cells)
+
+
+def whole_sql(decimal: str, scale: int, size: int) -> str:
+    """A decimal of this scale as the whole number of its last digits; `size` is the greatest such number, without sign."""
+    if scale == 0:
+        return f"CAST({decimal} AS HUGEINT)"
+    if size * 10**scale < 10**DIGITS_MAX:
+        return f"CAST(CAST({decimal} AS DECIMAL({DIGITS_MAX},{scale})) * {10**scale}::DECIMAL({scale + 1},0) AS HUGEINT)"
+    # The product would have too many digits, those behind the point being zero: the digits are read as they stand.
+    return f"CAST(replace(CAST({decimal} AS VARCHAR), '.', '') AS HUGEINT)"

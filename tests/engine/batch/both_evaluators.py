@@ -14,7 +14,6 @@ from ratebook.engine.period import DateRange
 from ratebook.engine.plan import Program
 from ratebook.engine.usage import AccountUsage
 from ratebook.intake import read_accounts, read_usage, statement_object
-from ratebook.intake.columnar.read_back import statements_of
 from ratebook.intake.columnar.run import rate_columnar
 
 
@@ -50,7 +49,8 @@ def rate_scalar(program: Program, usage: Sequence[Path], accounts: Path, period:
 def rate_batch(program: Program, usage: Sequence[Path], accounts: Path, period: DateRange) -> Rated:
     """What the columnar evaluator makes of them."""
     with rate_columnar(program, usage, accounts, period) as rated:
-        made = [statement_object(item) for item in statements_of(rated.connection, program)]
+        assert rated.is_sound, [*rated.rejects, *rated.findings][:3]
+        made = [statement_object(item) for item in rated.statements()]
         counts = (rated.read, rated.counted, rated.repeated, rated.rejected)
         return Rated(made, tuple(rated.refusals), counts, dict(rated.scalar))
 
