@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 
 def rate_at_size(inputs: Inputs, form: str, out: Path | None, *, unique_ids: bool, verify: int) -> None:
     """Rate, write and say what was done; exits with every mistake that was found."""
+    from ..intake.columnar.failures import NoRoomError
+
+    try:
+        _rate(inputs, form, out, unique_ids=unique_ids, verify=verify)
+    except NoRoomError as error:
+        stop([error.finding])
+
+
+def _rate(inputs: Inputs, form: str, out: Path | None, *, unique_ids: bool, verify: int) -> None:
     from ..intake import StatementFormat
     from ..intake.columnar.run import rate_columnar
 

@@ -34,6 +34,28 @@ def interrupted_by_hand() -> Iterator[None]:
         raise
 
 
+class NoRoomError(Exception):
+    """A run ended for want of memory or of room on a disk; the finding says which."""
+
+    def __init__(self, finding: Diagnostic) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+@contextmanager
+def told_of_no_room() -> Iterator[None]:
+    """Raises `NoRoomError` for errors of the engine that are about memory and disks; others stay as they are."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        finding = disk_error(error, None)
+        if finding is None:
+            raise
+        raise NoRoomError(finding) from error
+
+
 def disk_error(error: duckdb.Error, out: Path | None) -> Diagnostic | None:
     """The finding that there was no room for temporary files, or that `out` could not be written; None for others."""
     import duckdb

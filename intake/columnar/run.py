@@ -31,8 +31,9 @@ from ..rejects import Reject
 from ..statements import StatementFormat
 from .accounts import load_accounts
 from .cards import Held, make_cards
-from .checks import check_rows, count_unsubscribed
+from .checks import Checked, check_rows, count_unsubscribed
 from .each_events import AskedEach, read_each
+from .failures import interrupted_by_hand, told_of_no_room
 from .history import Asked, read_history
 from .odd_rows import SettledUsage, settle
 from .pricing import Family, attribute_columns, plan_families, price
@@ -41,6 +42,7 @@ from .results import fill
 from .scalar_road import rated_one_by_one
 from .scan import Scanned, scan
 from .special import read_special
+from .spilling import spilling
 from .statements import Statements, make_statements
 from .usage import UsageRelation, usage_relation
 from .verify import Verified, verify
@@ -142,15 +144,15 @@ def rate_columnar(
     """Rate usage against accounts; the result can be written while the context is open.
 
     Where rows or files are wrong, `is_sound` is false and nothing is rated: `rejects` and `findings` say what is wrong.
-    With `skip_bad_rows` rows that have mistakes are left out. `account` chooses one account; all rows are checked. `watch` hears how far a scan has come.
+    Raises `NoRoomError` where memory and disks are too small. With `skip_bad_rows` rows that have mistakes are left out. `account` chooses one account; all rows are checked. `watch` hears how far a scan has come.
     """
     connection = connect()
-    try:
-        run = Columnar(program, connection)
-        _rate_files(run, usage, accounts, period, _Asked(account, unique_ids, skip_bad_rows, watch or _unwatched))
+    run = Columnar(program, connection)
+    asked = _Asked(account, unique_ids, skip_bad_rows, watch or _unwatched)
+    with interrupted_by_hand(), spilling(connection):
+        with told_of_no_room():
+            _rate_files(run, usage, accounts, period, asked)
         yield run
-    finally:
-        connection.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,35 +179,79 @@ def _rate_files(
         connection.execute("DELETE FROM subscription WHERE account <> ?", [asked.account])
     run.subscriptions = _count(connection, "SELECT count(*) FROM subscription")
     rows = usage_relation(connection, paths, program.schema)
-    metered = any(query.rows.meters and query.rows.scan.column("meter") is not None for query in rows.queries)
-    source = Source(f"({rows.sql})", rows.types, rows.fields, has_quantities=metered)
+    first = _repeats_settled(connection, rows, asked)
+    source = _source(rows, first)
     prepared = prepare(run, source, period)
     with asked.watch("rating", rows.rows, lambda: connection.query_progress()):
         scanned = meter(run, source, prepared, looks_for_odd=not rows.is_proven)
-    settled = _settled(run, rows, source, prepared, scanned, asked)
-    run.findings = (*run.findings, *(rows.findings if settled is None else settled.findings))
-    bad = rows.rejects if settled is None else settled.rejects
-    run.rejects = (*run.rejects, *bad)
-    if settled is not None:
-        run.repeated, rejected = settled.repeated, settled.rejected
-    else:
-        rejected = rows.refused_rows
-    run.rejected += rejected
+    checked = check_rows(
+        connection,
+        source.relation,
+        rows=rows.rows if first is None else None,
+        matched=scanned.matched,
+        common=prepared.statements.common,
+        looks_for_odd=not rows.is_proven,
+    )
+    settled, counted = first, checked.rows
+    if checked.odd or checked.unknown:
+        settled = _odd_settled(connection, rows, checked, asked)
+        source = _source(rows, settled)
+    _take_note(run, rows, settled)
     run.is_sound = not _has_errors(run.findings) and (asked.skip_bad_rows or not run.rejects)
     if not run.is_sound:
         return
-    beyond = {} if settled is None else settled.beyond
-    if settled is not None and (settled.odd or settled.repeated or rejected):
-        source = Source(f"({settled.sql})", settled.types, rows.fields, has_quantities=metered)
+    if checked.odd or checked.unknown:
         prepared = prepare(run, source, period)
         scanned = meter(run, source, prepared, looks_for_odd=False)
-    run.counted = run.read - run.repeated - rejected
-    dated = run.counted if not metered else _count(connection, f"SELECT count(time) FROM {source.relation}")
+        counted = _count(connection, f"SELECT count(*) FROM {source.relation}")
+    run.counted = counted
+    run.read = counted + run.repeated + (rows.refused_rows if settled is None else settled.rejected)
+    dated = counted if not source.has_quantities else _count(connection, f"SELECT count(time) FROM {source.relation}")
     run.outside = dated - scanned.dated
     if run.outside > 0:
         run.unsubscribed = count_unsubscribed(connection, source.relation, period, ZoneInfo(program.zone))
         run.outside -= run.unsubscribed
-    finish(run, source, prepared, scanned, period, loaded.beyond, beyond)
+    finish(run, source, prepared, scanned, period, loaded.beyond, {} if settled is None else settled.beyond)
+
+
+def _repeats_settled(connection: duckdb.DuckDBPyConnection, rows: UsageRelation, asked: _Asked) -> SettledUsage | None:
+    """Usage with each identity once, and with the files that only the Python reader reads; None where that is all of it."""
+    has_ids = any(query.rows.scan.column("id") is not None for query in rows.queries)
+    if not rows.left and (asked.unique_ids or not has_ids):
+        return None
+    return settle(connection, rows, has_odd_rows=False, unique_ids=asked.unique_ids)
+
+
+def _odd_settled(
+    connection: duckdb.DuckDBPyConnection, rows: UsageRelation, checked: Checked, asked: _Asked
+) -> SettledUsage:
+    """Usage without the rows that are wrong, which the Python reader has refused in its own words."""
+    return settle(
+        connection,
+        rows,
+        known_accounts={row[0] for row in connection.execute("SELECT account FROM account_name").fetchall()},
+        unknown="SELECT account FROM unknown_key" if checked.unknown else None,
+        has_odd_rows=checked.odd > 0,
+        unique_ids=asked.unique_ids,
+    )
+
+
+def _source(rows: UsageRelation, settled: SettledUsage | None) -> Source:
+    metered = any(query.rows.meters and query.rows.scan.column("meter") is not None for query in rows.queries)
+    if settled is None:
+        return Source(f"({rows.sql})", rows.types, rows.fields, has_quantities=metered)
+    return Source(f"({settled.sql})", settled.types, rows.fields, has_quantities=metered or settled.odd > 0)
+
+
+def _take_note(run: Columnar, rows: UsageRelation, settled: SettledUsage | None) -> None:
+    """Note what was wrong with rows and files of usage."""
+    if settled is None:
+        run.findings, run.rejects = (*run.findings, *rows.findings), (*run.rejects, *rows.rejects)
+        run.rejected += rows.refused_rows
+        return
+    run.findings, run.rejects = (*run.findings, *settled.findings), (*run.rejects, *settled.rejects)
+    run.repeated = settled.repeated
+    run.rejected += settled.rejected
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -215,36 +261,6 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 def _has_errors(findings: Sequence[Diagnostic]) -> bool:
     return any(finding.severity is Severity.ERROR for finding in findings)
-
-
-def _settled(
-    run: Columnar, rows: UsageRelation, source: Source, prepared: Prepared, scanned: Scanned, asked: _Asked
-) -> SettledUsage | None:
-    """What is odd about the rows, settled by the Python reader; None where all of them are as they should be."""
-    connection = run.connection
-    checked = check_rows(
-        connection,
-        source.relation,
-        rows=rows.rows,
-        matched=scanned.matched,
-        common=prepared.statements.common,
-        looks_for_odd=not rows.is_proven,
-    )
-    run.read = checked.rows + rows.refused_rows
-    has_ids = any(query.rows.scan.column("id") is not None for query in rows.queries)
-    if not checked.odd and not checked.unknown and not (has_ids and not asked.unique_ids):
-        return None
-    known = None
-    if checked.unknown or checked.odd:
-        known = {row[0] for row in connection.execute("SELECT account FROM account_name").fetchall()}
-    return settle(
-        connection,
-        rows,
-        known_accounts=known,
-        unknown="SELECT account FROM unknown_key" if checked.unknown else None,
-        has_odd_rows=checked.odd > 0,
-        unique_ids=asked.unique_ids or not has_ids,
-    )
 
 
 @dataclass(frozen=True, slots=True)

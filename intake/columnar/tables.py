@@ -29,6 +29,8 @@ def whole_sql(decimal: str, scale: int, size: int) -> str:
     if scale == 0:
         return f"CAST({decimal} AS HUGEINT)"
     if size * 10**scale < 10**DIGITS_MAX:
-        return f"CAST(CAST({decimal} AS DECIMAL({DIGITS_MAX},{scale})) * {10**scale}::DECIMAL({scale + 1},0) AS HUGEINT)"
+        return (
+            f"CAST(CAST({decimal} AS DECIMAL({DIGITS_MAX},{scale})) * {10**scale}::DECIMAL({scale + 1},0) AS HUGEINT)"
+        )
     # The product would have too many digits, those behind the point being zero: the digits are read as they stand.
     return f"CAST(replace(CAST({decimal} AS VARCHAR), '.', '') AS HUGEINT)"
