@@ -69,6 +69,16 @@ card voucher:
 """
 
 
+CHARGES = """plan one from 2026-01-01:
+  charge a by region:
+    | region | price |
+    | eu | $1 each |
+    | us | $2 each |
+  charge b: at $1 each
+  charge c of b: at $1 each
+"""
+
+
 @dataclass(frozen=True)
 class LineDrawn:
     """A charge's line as it comes to policies; `None` for the amount where there is none."""
@@ -107,9 +117,23 @@ class Closing:
     cents: dict[str, str] = field(default_factory=dict)
 
 
-def closings() -> st.SearchStrategy[Closing]:
-    """Families whose rulesets compile."""
-    return _drawn().filter(lambda found: found is not None)  # type: ignore[arg-type, return-value]
+def closings(policies: str | None = None) -> st.SearchStrategy[Closing]:
+    """Families whose rulesets compile; with the text of all policies, where one is given."""
+    skeletons = _skeletons() if policies is None else _fixed(policies)
+    return _drawn(skeletons).filter(lambda found: found is not None)  # type: ignore[arg-type, return-value]
+
+
+@st.composite
+def _fixed(draw: st.DrawFn, policies: str) -> list[Part]:
+    rounding = draw(st.sampled_from(["half even", "half up", "half down", "up", "down"]))
+    return [
+        HEADER.format(rounding=rounding, total=""),
+        CHARGES,
+        "  fee base $",
+        _cents(0, 900),
+        " per month\n",
+        policies,
+    ]
 
 
 def _compiled(text: str) -> Program | None:
@@ -117,9 +141,9 @@ def _compiled(text: str) -> Program | None:
 
 
 @st.composite
-def _drawn(draw: st.DrawFn) -> Closing | None:
+def _drawn(draw: st.DrawFn, skeletons: st.SearchStrategy[list[Part]]) -> Closing | None:
     count = draw(st.integers(1, 3))
-    skeleton = draw(_skeletons())
+    skeleton = draw(skeletons)
     programs, texts = [], []
     for _ in range(count):
         text = "".join(part if isinstance(part, str) else draw(part) for part in skeleton)
@@ -200,12 +224,7 @@ def _skeletons(draw: st.DrawFn) -> list[Part]:
     total = draw(st.sampled_from(["", "", "  round total to $0.05 half up\n", "  round total to $0.10 half down\n"]))
     rounding = draw(st.sampled_from(["half even", "half up", "half down", "up", "down"]))
     found: list[Part] = [HEADER.format(rounding=rounding, total=total)]
-    found += ["plan one from 2026-01-01:\n", "  charge a by region:\n    | region | price |\n"]
-    found += [
-        "    | eu | $1 each |\n    | us | $2 each |\n",
-        "  charge b: at $1 each\n",
-        "  charge c of b: at $1 each\n",
-    ]
+    found.append(CHARGES)
     when = draw(st.sampled_from(["", "", "\n    when account.tier is gold", "\n    when account.partner is yes"]))
     counted = draw(st.sampled_from(["", " for account.seats"]))
     every = draw(st.sampled_from(["month", "month in advance", "month prorated by second", "3 months", "day"]))

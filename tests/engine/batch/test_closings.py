@@ -12,7 +12,9 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from hypothesis import event, given, note
+import pytest
+from hypothesis import event, given, note, settings
+from hypothesis import strategies as st
 
 from ratebook.engine.batch.cards import CardColumns, apply_cards
 from ratebook.engine.batch.closing import apply_bounds, apply_taxes, apply_total_rounding, totals
@@ -301,6 +303,70 @@ def members_of(family: Any) -> list[Member]:
 
 @given(drawn.closings())
 def test_lines_and_what_they_have_left_are_those_of_the_scalar_evaluator(family: Any) -> None:
+    assert_same(family)
+
+
+FORMS = {
+    "effects added up take no more than is left": """
+discount p0:
+  50% off total
+discount p1:
+  50% off a, base
+discount p2:
+  $9 off a, b
+discounts combine add up
+offer p3:
+  10% off a
+""",
+    "the best one line by line": """
+discount p0:
+  25% off a
+discount p1:
+  25% off total
+discount p2:
+  $3 off b
+discount p3:
+  50% off total during nights
+discount p4:
+  100% off fees, at most $4
+discounts combine best one
+offer p5:
+  10% off b
+""",
+    "the best of free units": """
+discount p0:
+  10 of a free
+discount p1:
+  50% off total
+discount p2:
+  2 of b free, at most $0.50
+discounts combine best one
+offer p3:
+  5% off a
+""",
+    "free units and windows one after another": """
+discount p0:
+  10 of a free
+discount p1:
+  25% off b during nights
+discount p2:
+  8 of b free
+discounts combine one after another
+offer p3:
+  10% off b, c
+""",
+}
+
+
+@pytest.mark.parametrize("policies_text", FORMS.values(), ids=FORMS)
+@given(st.data())
+@settings(max_examples=25)
+def test_policies_that_meet_on_lines(policies_text: str, data: st.DataObject) -> None:
+    assert_same(data.draw(drawn.closings(policies_text)))
+
+
+def assert_same(family: Any) -> None:
+    """Every statement of a family comes out as the scalar evaluator has it, or is left to it."""
     note("\n\n".join(family.texts))
     note(str(family.statements))
     for members in families(members_of(family)):
