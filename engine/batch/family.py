@@ -7,7 +7,7 @@ in the query as parameters. The shape of a plan is everything else of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -28,6 +28,9 @@ from .number import UnfitError
 COMBINATIONS_MAX: Final = 48
 """Up to so many combinations of `by` values have columns of their own; beyond it they are rows."""
 
+WINDOWS_MAX: Final = 4
+"""Up to so many windows are told apart by all that a time may lie in at once, where rows ask for different ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -47,12 +50,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One column of a key: a field that has a value, or a time in a window (or, with `others`, in none of these)."""
+    """One column of a key: a field that has a value, or a time in a window (and those of `also`) and in none of `others`."""
 
     kind: ColumnKind
     name: str
     value: str | bool | None = None
     others: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def combinations(charge: Charge, situation: Situation) -> tuple[Combination, ...
     found: dict[tuple[int, Key], list[tuple[Part, ...]]] = {}
     for case in product(*choices):
         values = tuple(_value(part, situation) for part in case)
-        inside = {part.name for part in case if part.kind is ColumnKind.TIME and part.name}
+        inside = {name for part in case if part.kind is ColumnKind.TIME for name in (part.name, *part.also)}
         answer = dispatch(charge.tree, values, lambda window, inside=inside: window in inside)  # type: ignore[misc]
         row, key = (-1, ()) if isinstance(answer, int) else answer
         told = tuple(part for part in case if part.kind is not ColumnKind.ATTRIBUTE)
@@ -99,8 +103,7 @@ def _choices(charge: Charge, index: int, column: Column, situation: Situation) -
         case ColumnKind.ATTRIBUTE:
             return [Part(ColumnKind.ATTRIBUTE, column.name)]
         case ColumnKind.TIME:
-            names = tuple(sorted(_windows(charge.tree, index)))
-            return [*(Part(ColumnKind.TIME, name) for name in names), Part(ColumnKind.TIME, "", None, names)]
+            return _times(tuple(dict.fromkeys(_asked_windows(charge.tree, index))))
         case ColumnKind.FIELD:
             if not column.values:
                 return None
@@ -131,9 +134,29 @@ def _value(part: Part, situation: Situation) -> Scalar | None:
             return None
 
 
-def _windows(tree: Tree, column: int) -> set[str]:
-    found = {name for name, _ in tree.windows} if isinstance(tree, Branch) and tree.column == column else set()
-    return found.union(*(_windows(part, column) for part in below(tree)))
+def _times(asked: tuple[tuple[str, ...], ...]) -> list[Part] | None:
+    """The choices of a column of times whose tables ask for these windows, in this order: windows may overlap."""
+    names = tuple(dict.fromkeys(name for own in asked for name in own))
+    if len(asked) == 1:
+        # The first window that holds the time decides.
+        first = [Part(ColumnKind.TIME, name, None, names[:at]) for at, name in enumerate(names)]
+        return [*first, Part(ColumnKind.TIME, "", None, names)]
+    if len(names) > WINDOWS_MAX:
+        return None
+    found = []
+    for chosen in product((True, False), repeat=len(names)):
+        inside = tuple(name for name, is_in in zip(names, chosen, strict=True) if is_in)
+        outside = tuple(name for name in names if name not in inside)
+        found.append(Part(ColumnKind.TIME, inside[0] if inside else "", None, outside, inside[1:]))
+    return found
+
+
+def _asked_windows(tree: Tree, column: int) -> Iterator[tuple[str, ...]]:
+    """The windows that each branch of a column asks for, in its order."""
+    if isinstance(tree, Branch) and tree.column == column and tree.windows:
+        yield tuple(name for name, _ in tree.windows)
+    for part in below(tree):
+        yield from _asked_windows(part, column)
 
 
 # Shapes
@@ -182,7 +205,7 @@ def _shape_of_charge(charge: Charge, situation: Situation) -> object:
     if isinstance(charge.source, OfEach):
         # One query rates the events of all members: from one source, cut at the edges of the same windows.
         columns = range(len(charge.columns))
-        rows = charge.source, frozenset(name for column in columns for name in _windows(charge.tree, column))
+        rows = charge.source, frozenset(own for column in columns for own in _asked_windows(charge.tree, column))
     rest = (
         charge.name,
         shape(charge.source),

@@ -69,10 +69,11 @@ def _part_sql(program: Program, part: Part, usage: Usage, columns: EventColumns)
                 else f"{column} = {text_literal(str(part.value))}"
             )
         case ColumnKind.TIME:
-            if part.name:
-                return window_sql(program.windows[part.name], "time", usage.reach, usage.zone)
-            others = [window_sql(program.windows[name], "time", usage.reach, usage.zone) for name in part.others]
-            return "NOT (" + " OR ".join(others) + ")" if others else "true"
+            inside, outside = (
+                [window_sql(program.windows[name], "time", usage.reach, usage.zone) for name in names if name]
+                for names in ((part.name, *part.also), part.others)
+            )
+            return " AND ".join([*inside, *(f"NOT {sql}" for sql in outside)]) or "true"
         case ColumnKind.ATTRIBUTE:
             return "true"
 

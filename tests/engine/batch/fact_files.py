@@ -69,9 +69,9 @@ def write_usage(
         types = {"account": "VARCHAR", "meter": "VARCHAR", "time": "TIMESTAMPTZ", "id": "VARCHAR", "source": "VARCHAR"}
         types |= {"quantity": _decimal([row["quantity"] for row in quantities])}
         types |= {name: _type(item, quantities) for name, item in fields.items()}
-        shape = shapes[(first_shape + len(events)) % len(shapes)]
+        shape = Shape.JSON_LINES if "data" in fields else shapes[(first_shape + len(events)) % len(shapes)]
         bare = {"quantity", *_bare(fields.values())}
-        paths.append(_write(folder / "quantities", quantities, types, shape, bare))
+        paths.append(_write(folder / "quantities", quantities, types, shape, bare, list(fields)))
     return paths
 
 
