@@ -6,8 +6,24 @@ from dataclasses import replace
 from typing import Final
 
 from ...money import Rounding
+from ..condition import Comparison
 from .ledger import Ledger
-from .number import HUGEINT_MAX, Integer, Number, TooLargeError, Truth, both, literal, multiply, negation
+from .number import (
+    HUGEINT_MAX,
+    ZERO,
+    Integer,
+    Number,
+    TooLargeError,
+    Truth,
+    add,
+    both,
+    choose,
+    compare,
+    literal,
+    multiply,
+    negated,
+    negation,
+)
 from .sheet import Sheet
 
 QUANTITY_DIGITS: Final = 12
@@ -42,29 +58,36 @@ def _unit(digits: int) -> str:
 
 
 def _ratio_sql(sheet: Sheet, ledger: Ledger, quantity: Number) -> tuple[str, str]:
-    """A ratio in lowest terms, as `exact_text` and `approximate_text` write it."""
+    """A ratio in lowest terms, as `exact_text` and `approximate_text` write it: its whole part apart from the rest, so
+    that no product is much longer than the ratio itself."""
     top, bottom = sheet.let(quantity.top), sheet.let(quantity.divisor)
+    below = compare(top, Comparison.LESS, ZERO)
+    size = choose(below, negated(top), top)
+    whole, rest = sheet.quotient(sheet.let(replace(size, low=0, high=top.size_max)), bottom)
     common = sheet.let(
-        Integer(f"gcd(({top.sql})::HUGEINT, ({bottom.sql})::HUGEINT)", 1, bottom.high, max(top.depth, bottom.depth))
+        Integer(f"gcd(({rest.sql})::HUGEINT, ({bottom.sql})::HUGEINT)", 1, bottom.high, max(rest.depth, bottom.depth))
     )
-    above = sheet.let(_quotient(top, common))
+    above = sheet.let(_quotient(rest, common))
     under = sheet.let(replace(_quotient(bottom, common), low=1))
-    column = 10**QUANTITY_DIGITS
-    shown = sheet.rounded(multiply(above, literal(column)), under, Rounding.HALF_EVEN)
-    decimal = f"(({shown.sql})::DECIMAL(38,0) * {_unit(QUANTITY_DIGITS)})::DECIMAL(38,{QUANTITY_DIGITS})"
-    reach = 10**_REACH
-    if above.size_max * reach > HUGEINT_MAX:
-        raise TooLargeError
+    column, reach = 10**QUANTITY_DIGITS, 10**_REACH
+    behind = sheet.rounded(multiply(rest, literal(column)), bottom, Rounding.HALF_EVEN)
+    shown = add(multiply(whole, literal(column)), replace(behind, high=min(behind.high, column)))
+    signed = choose(below, negated(shown), shown)
+    decimal = f"(({signed.sql})::DECIMAL(38,0) * {_unit(QUANTITY_DIGITS)})::DECIMAL(38,{QUANTITY_DIGITS})"
     holds = sheet.let(_divides(under, reach))
     ledger.refuse_where("quantities with more than eighteen decimals", both(_divides(under, 10**37), negation(holds)))
-    scaled = f"(({above.sql})::HUGEINT * ({reach}::HUGEINT // {under.sql}))"
-    text = f"rtrim((({scaled})::DECIMAL(38,0) * {_unit(_REACH)})::VARCHAR, '0')"
-    exact = f"CASE WHEN {holds.sql} THEN {text} ELSE ({above.sql})::VARCHAR || '/' || ({under.sql})::VARCHAR END"
+    digits = f"lpad((({above.sql})::HUGEINT * ({reach}::HUGEINT // ({under.sql})::HUGEINT))::VARCHAR, {_REACH}, '0')"
+    text = f"({whole.sql})::VARCHAR || '.' || rtrim({digits}, '0')"
+    # The numerator is no longer than the ratio's own before it was reduced.
+    numerator = f"(({whole.sql})::HUGEINT * ({under.sql})::HUGEINT + ({above.sql})::HUGEINT)"
+    ratio = f"{numerator}::VARCHAR || '/' || ({under.sql})::VARCHAR"
+    sign = f"CASE WHEN {below.sql} THEN '-' ELSE '' END"
+    exact = f"{sign} || CASE WHEN {holds.sql} THEN {text} ELSE {ratio} END"
     return decimal, f"CASE WHEN NOT {_divides(under, column).sql} THEN {exact} END"
 
 
 def _quotient(value: Integer, common: Integer) -> Integer:
-    sql = f"(({value.sql})::HUGEINT // {common.sql})"
+    sql = f"(({value.sql})::HUGEINT // ({common.sql})::HUGEINT)"
     return Integer(sql, value.low, value.high, max(value.depth, common.depth))
 
 
