@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from ..period import Period
 from ..plan import ColumnKind, Meter, Program
+from ..window import Coverage, covers
 from .buckets import Bucket, Cases, Filled
 from .columns import EventColumns
 from .conditions import event_condition_sql
@@ -32,6 +33,8 @@ class Usage:
     reach: Period
     zone: ZoneInfo
     quantity_scale: int | None = None
+    common: Period | None = None
+    """The covered period of all statements, where it is one."""
 
 
 def case_sql(program: Program, cases: Cases, usage: Usage, columns: EventColumns) -> str:
@@ -70,7 +73,7 @@ def _part_sql(program: Program, part: Part, usage: Usage, columns: EventColumns)
             )
         case ColumnKind.TIME:
             inside, outside = (
-                [window_sql(program.windows[name], "time", usage.reach, usage.zone) for name in names if name]
+                [_inside(program, name, usage) for name in names if name]
                 for names in ((part.name, *part.also), part.others)
             )
             return " AND ".join([*inside, *(f"NOT {sql}" for sql in outside)]) or "true"
@@ -90,8 +93,18 @@ def filter_sql(program: Program, meter: Meter, bucket: Bucket, usage: Usage) -> 
     if case != "true":
         parts.append(case)
     if bucket.window is not None:
-        parts.append(window_sql(program.windows[bucket.window], "time", usage.reach, usage.zone))
+        parts.append(_inside(program, bucket.window, usage))
     return " AND ".join(parts) or "true"
+
+
+def _inside(program: Program, name: str, usage: Usage) -> str:
+    """Whether a row lies in a window. A quantity without a time does where all of its period does."""
+    window = program.windows[name]
+    inside = window_sql(window, "time", usage.reach, usage.zone)
+    if usage.quantity_scale is None or usage.common is None:
+        return inside
+    whole = covers(window, usage.common, usage.zone) is Coverage.ALL
+    return f"CASE WHEN time IS NULL THEN {str(whole).lower()} ELSE {inside} END"
 
 
 def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
@@ -102,8 +115,8 @@ def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
     columns = usage.events[meter.event]
     parts = [f"meter = {text_literal(bucket.meter)}", case_sql(program, bucket.cases, usage, columns)]
     if bucket.window is not None:
-        parts.append(window_sql(program.windows[bucket.window], "time", usage.reach, usage.zone))
-    if _asks_time(bucket):
+        parts.append(_inside(program, bucket.window, usage))
+    if usage.common is None and _windows_of(bucket):
         parts.insert(1, "time IS NOT NULL")
     return f"sum(quantity) FILTER (WHERE {' AND '.join(parts)})"
 
@@ -118,7 +131,7 @@ def doubtful_sql(program: Program, buckets: Iterable[Bucket], usage: Usage) -> s
     doubts: dict[str, dict[str, None]] = {}
     for bucket in buckets:
         own = doubts.setdefault(bucket.meter, {})
-        if _asks_time(bucket):
+        if any(_is_split(program, name, usage) for name in _windows_of(bucket)):
             own["time IS NULL"] = None
         fields = usage.events[program.meters[bucket.meter].event].fields
         for part in (part for case in bucket.cases for part in case):
@@ -128,9 +141,16 @@ def doubtful_sql(program: Program, buckets: Iterable[Bucket], usage: Usage) -> s
     return " OR ".join(found) or None
 
 
-def _asks_time(bucket: Bucket) -> bool:
-    """Whether what a bucket holds depends on when it was used."""
-    return bucket.window is not None or any(part.kind is ColumnKind.TIME for case in bucket.cases for part in case)
+def _windows_of(bucket: Bucket) -> set[str]:
+    """The windows that decide what a bucket holds."""
+    parts = [part for case in bucket.cases for part in case if part.kind is ColumnKind.TIME]
+    names = {name for part in parts for name in (part.name, *part.also, *part.others) if name}
+    return names if bucket.window is None else {*names, bucket.window}
+
+
+def _is_split(program: Program, name: str, usage: Usage) -> bool:
+    """Whether it is not known if what was used in a period lies in a window: it covers a part of it."""
+    return usage.common is None or covers(program.windows[name], usage.common, usage.zone) is Coverage.PART
 
 
 class Wanted(dict[Bucket, Filled]):

@@ -296,7 +296,8 @@ def prepare(run: Columnar, source: Source, period: DateRange) -> Prepared:
     """Work out the statements of the table `subscription` and what their plans ask of usage."""
     program, connection = run.program, run.connection
     statements = make_statements(connection, program, period, source.types["account"])
-    usage = _usage(program, source, reach_of(program, statements.members, period))
+    common = statements.members[0].situation.covered if statements.common is not None else None
+    usage = _usage(program, source, reach_of(program, statements.members, period), common)
     attributes = attribute_columns(connection, program)
     held = make_cards(connection, program)
     planned, buckets = plan_families(program, statements.members, attributes, held.columns)
@@ -394,13 +395,13 @@ def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> M
     return {**dict(found), **statements.unfit}
 
 
-def _usage(program: Program, source: Source, reach: Period) -> Usage:
+def _usage(program: Program, source: Source, reach: Period, common: Period | None) -> Usage:
     """The columns of usage as metering sees them."""
     zone = ZoneInfo(program.zone)
     digits = {name: _digits(source.types[f"f_{name}"]) for name in source.fields}
     events = {event.name: columns_of(event, "", digits) for event in program.schema.events.values()}
     scale = _digits(source.types["quantity"])[1] if source.has_quantities else None
-    return Usage(events, reach, zone, scale)
+    return Usage(events, reach, zone, scale, common)
 
 
 def _digits(type_: str) -> tuple[int, int]:

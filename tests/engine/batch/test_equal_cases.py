@@ -190,5 +190,10 @@ def test_what_takes_the_scalar_road_is_known(folder: Path, golden: Callable[[str
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=name_of)
-def test_no_account_of_a_sample_takes_the_scalar_road(path: Path, folder: Path) -> None:
-    assert outcome(path, folder / path.parent.name).scalar == Counter()
+def test_no_example_of_a_sample_takes_the_scalar_road(path: Path, folder: Path) -> None:
+    program, examples = compiled(path)
+    own_periods = (run for run in runs_of_examples(program, examples) if run.period.day_count == 1)
+    found = compared(program, own_periods, folder / path.parent.name / f"{path.stem}-examples")
+    assert found.differences == []
+    assert found.scalar == Counter()
+    assert found.statements >= len(examples)
