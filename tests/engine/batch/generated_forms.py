@@ -271,7 +271,11 @@ class _Writing:
             if rate:
                 lines.append(f"  charge support of amount of {of}: {rate}")
             else:
-                lines += [f"  charge support of amount of {of} graduated:", f"    first {self.sign}20 at 10%", "    above at 7%"]
+                lines += [
+                    f"  charge support of amount of {of} graduated:",
+                    f"    first {self.sign}20 at 10%",
+                    "    above at 7%",
+                ]
         lines += self._fees()
         for meter in self.meters:
             if self.random.random() < 0.2 and "prorated by day" not in charge_of(lines, meter):
@@ -307,7 +311,10 @@ class _Writing:
         tail = [*bound, *([when] if when else [])]
         if columns and self.random.random() < 0.7:
             return [*self._table(head, columns, adds_up=adds_up), *tail]
-        return [*self._bands(head, columns if "time" not in columns else "", name, prorated=self._averaged(measure)), *tail]
+        return [
+            *self._bands(head, columns if "time" not in columns else "", name, prorated=self._averaged(measure)),
+            *tail,
+        ]
 
     def _averaged(self, measure: str) -> bool:
         return measure.startswith("time-weighted")
@@ -343,7 +350,9 @@ class _Writing:
         first_match = ""
         for column in names:
             if column == "time":
-                values = self.random.choice([["peak", "otherwise"], ["night", "lunch", "otherwise"], ["closed", "otherwise"]])
+                values = self.random.choice(
+                    [["peak", "otherwise"], ["night", "lunch", "otherwise"], ["closed", "otherwise"]]
+                )
             elif column in ("dialled", "host") and self.random.random() < 0.3:
                 names[names.index(column)] = f"{column} prefix"
                 values = ['"4"', '"44"', "otherwise"] if column == "dialled" else ['"h"', "otherwise"]
@@ -398,7 +407,9 @@ class _Writing:
     def _price(self, *, stepped: bool = True) -> str:
         if self.random.random() < 0.1:
             return "free"
-        block = self.one(["each"] * 3 + ["per 10", "per 5", *(["per started 10", "per 10 in steps of 2"] if stepped else [])])
+        block = self.one(
+            ["each"] * 3 + ["per 10", "per 5", *(["per started 10", "per 10 in steps of 2"] if stepped else [])]
+        )
         sign = self.maybe("-", 0.03)
         once = self.maybe(f" plus {self.money(2)} once{self.maybe(' if used', 0.5)}", 0.2)
         return f"at {sign}{self.money()} {block}{once}"
@@ -436,8 +447,13 @@ class _Writing:
             ]
         elif kind < 0.8:
             mode = self.one(["graduated", "volume"])
-            heads = ["first 60 s", "next 120 s", "above"] if mode == "graduated" else ["up to 60 s", "below 180 s", "above"]
-            lines = [f"  charge calls of {source} {mode}:", *(f"    {band} at {self.one([price, other])}" for band in heads)]
+            heads = (
+                ["first 60 s", "next 120 s", "above"] if mode == "graduated" else ["up to 60 s", "below 180 s", "above"]
+            )
+            lines = [
+                f"  charge calls of {source} {mode}:",
+                *(f"    {band} at {self.one([price, other])}" for band in heads),
+            ]
         else:
             lines = [f"  charge calls of {source}{self.maybe(' where duration > 10')}:", f"    at {price}"]
         if self.random.random() < 0.3:
@@ -508,7 +524,9 @@ class _Writing:
             base = self.one(["total", "total", "charges", "fees"])
             found.append(f"tax vat{self.maybe(' included')}:\n  {self.one(['20%', '8.875%'])} of {base}\n")
         if self.random.random() < 0.15:
-            found.append("tax levy:\n  3% of total\n" + self.maybe("  when account.vip is known and account.vip\n", 0.5))
+            found.append(
+                "tax levy:\n  3% of total\n" + self.maybe("  when account.vip is known and account.vip\n", 0.5)
+            )
         return found
 
     def _dates(self) -> str:
