@@ -15,7 +15,7 @@ from ..plan import ColumnKind, Meter, Program
 from ..window import Coverage, covers
 from .buckets import Bucket, Cases, Filled
 from .columns import EventColumns
-from .conditions import event_condition_sql
+from .conditions import event_condition_sql, undecided_sql
 from .family import Part
 from .number import Integer, Number, Truth
 from .sheet import text_literal
@@ -122,23 +122,27 @@ def given_sql(program: Program, bucket: Bucket, usage: Usage) -> str | None:
 
 
 def doubtful_sql(program: Program, buckets: Iterable[Bucket], usage: Usage) -> str | None:
-    """Whether a row is a metered quantity of which no query says to what it belongs; None where none can be.
+    """Whether no query says what a row belongs to; None where all rows are clear.
 
-    One without a time may lie in a window all the same, and one without a field that a table asks for is refused.
+    A metered quantity without a time may lie in a window all the same. One without a field that a table asks for is
+    refused, and so is an event without a field that its meter's condition needs.
     """
-    if usage.quantity_scale is None:
-        return None
     doubts: dict[str, dict[str, None]] = {}
     for bucket in buckets:
-        own = doubts.setdefault(bucket.meter, {})
+        meter = program.meters[bucket.meter]
+        columns = usage.events[meter.event]
+        undecided = None if meter.where is None else undecided_sql(meter.where, columns.fields)
+        if undecided is not None:
+            doubts.setdefault(f"event = {text_literal(meter.event)}", {})[undecided] = None
+        own: dict[str, None] = {}
         if any(_is_split(program, name, usage) for name in _windows_of(bucket)):
             own["time IS NULL"] = None
-        fields = usage.events[program.meters[bucket.meter].event].fields
         for part in (part for case in bucket.cases for part in case):
             if part.kind is ColumnKind.FIELD:
-                own[f"{fields[part.name].sql} IS NULL"] = None
-    found = [f"(meter = {text_literal(meter)} AND ({' OR '.join(own)}))" for meter, own in doubts.items() if own]
-    return " OR ".join(found) or None
+                own[f"{columns.fields[part.name].sql} IS NULL"] = None
+        if own and usage.quantity_scale is not None:
+            doubts.setdefault(f"meter = {text_literal(bucket.meter)}", {}).update(own)
+    return " OR ".join(f"({of} AND ({' OR '.join(own)}))" for of, own in doubts.items()) or None
 
 
 def _windows_of(bucket: Bucket) -> set[str]:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
-from ..condition import EventFacts, Missing, Scalar, holds, scalar
+from ..condition import Condition, EventFacts, Missing, Scalar, holds, scalar
 from ..derivation import Step
 from ..dispatch import Key, dispatch
 from ..period import DateRange, Period, billing_period
@@ -144,7 +144,10 @@ class Readings:
                 for event in self.situation.events
                 if event.time < covered.end and (meter.needs_history or event.time >= covered.start)
             )
-            self._samples[meter.name] = samples_of(meter, events)
+            try:
+                self._samples[meter.name] = samples_of(meter, events)
+            except Missing as missing:
+                raise self._unsaid(missing.attribute, meter.event, f"meter {meter.name}") from None
         return self._samples[meter.name]
 
     def quantities(self, meter: str) -> list[MeteredQuantity]:
@@ -297,7 +300,7 @@ class Readings:
         for event in self.situation.events:
             if event.event != source.event or not self.situation.covered.contains(event.time):
                 continue
-            if source.where is not None and not holds(source.where, EventFacts(event.fields)):
+            if source.where is not None and not self._is_meant(source.where, event):
                 continue
             length = None if source.length is None else event.fields.get(source.length)
             if length is not None and number_of(length) <= 0:
@@ -323,6 +326,21 @@ class Readings:
     def key_of_quantity(self, charge: Charge, item: MeteredQuantity) -> Key:
         """The combination of `by` values that a quantity belongs to."""
         return self.row_of(charge, item.fields, lambda window: self.quantity_in(window, item))[1]
+
+    def _is_meant(self, where: Condition, event: UsageEvent) -> bool:
+        try:
+            return holds(where, EventFacts(event.fields))
+        except Missing as missing:
+            raise self._unsaid(missing.attribute, event.event, "a charge") from None
+
+    def _unsaid(self, field: str, event: str, rule: str) -> Refused:
+        """The refusal for an event that does not say a field which decides whether it counts."""
+        return self.situation.refuse(
+            "RB4001",
+            f"{rule} asks for {field} of {event}, which an event does not say",
+            f"give every {event} its {field}",
+            f"guard the condition with `{field} is known and …`",
+        )
 
     def missing(self, attribute: str, rule: str) -> Refused:
         """The refusal for an attribute that a rule needs."""

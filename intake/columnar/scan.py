@@ -85,7 +85,7 @@ def scan(
         joined = "used u ON u.sid = s.sid"
     if doubtful is not None:
         connection.execute(
-            "INSERT INTO scalar_statement SELECT s.sid, 'quantities without the time or field that a price asks for' "
+            "INSERT INTO scalar_statement SELECT s.sid, 'usage without the time or field that a price asks for' "
             f"FROM statement s JOIN {joined} WHERE u.doubts > 0"
         )
     bounds = measured(connection, "used", _names(aggregates))

@@ -269,3 +269,30 @@ def test_a_policy_that_does_not_apply_says_why(program: Program) -> None:
     assert isinstance(result, Statement)
     (reason,) = [item.reason for item in result.not_applied if item.id == "high"]
     assert reason == "it needs account.score > 700, and it is 650 (50 short)"
+
+
+def test_an_event_that_does_not_say_what_decides_on_it_is_refused() -> None:
+    """`where status < 500` has no answer for an event without a status; that is a refusal, as of an attribute."""
+    source = Source(
+        "unsaid.rates",
+        """
+ruleset unsaid "Unsaid":
+  currency USD
+  time zone UTC
+event request:
+  status: number, optional
+meter good: count of request where status < 500
+plan metered from 2026-01-01:
+  charge good: at $1 each
+plan each from 2026-01-01:
+  charge requests of each request where status < 500: at $1 each
+""",
+    )
+    program = compile_ruleset(source).program
+    assert program is not None
+    march = DateRange(date(2026, 3, 1), date(2026, 4, 1))
+    usage = AccountUsage((UsageEvent("a", "request", datetime(2026, 3, 2, tzinfo=UTC), {}),))
+    for plan in ("metered", "each"):
+        result = rate(program, Subscription("a", plan, march.start), usage, march)
+        assert isinstance(result, Diagnostic)
+        assert result.code == "RB4001" and "status of request" in result.message
