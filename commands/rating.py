@@ -151,7 +151,7 @@ def load_program(ruleset: str) -> tuple[Program, Mapping[str, Source]]:
     if isinstance(path, Diagnostic):
         stop([path])
         raise AssertionError
-    compiled = compile_file(path, name=path.name)
+    compiled = compile_file(path, name=path.name, warn=False)
     if isinstance(compiled, Diagnostic):
         stop([compiled])
         raise AssertionError

@@ -51,16 +51,20 @@ def compile_ruleset(
     max_bytes: int = MAX_BYTES,
     price_bytes_max: int = PRICE_BYTES_MAX,
     prove: bool = False,
+    warn: bool = True,
 ) -> Compiled:
     """Compile a ruleset; `read` gives the text of an imported file or a price file, by its path from the ruleset's.
 
     With `prove` its promises are decided and its prices compared over all usage, which rating does not need.
+    Without `warn` the findings are its errors, all of them.
     """
     with without_garbage_collector():
-        return _compile(source, read, max_bytes, price_bytes_max, prove=prove)
+        return _compile(source, read, max_bytes, price_bytes_max, prove=prove, warn=warn)
 
 
-def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int, *, prove: bool) -> Compiled:
+def _compile(
+    source: Source, read: Reader, max_bytes: int, price_bytes_max: int, *, prove: bool, warn: bool
+) -> Compiled:
     gathered = gather(source, read, max_bytes=max_bytes, price_bytes_max=price_bytes_max)
     gone = unread(gathered.findings, gathered.sources)
     ruleset, resolved = resolve(gathered.trees, gathered.sources, gone, gathered.prices)
@@ -68,13 +72,13 @@ def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int,
         # A header that did not parse has been reported; that it is missing is no news then.
         return Compiled(None, None, in_order(gathered.findings or resolved), gathered.sources)
     trees = build_trees(ruleset)
-    meaning = [*resolved, *trees.findings, *check(ruleset)]
+    meaning = [*resolved, *trees.findings, *check(ruleset, warn=warn)]
     # The grammar has said it where both stumble over the same words.
     said = {(finding.code, finding.span) for finding in gathered.findings}
     meaning = [item for item in meaning if (item.code, item.span) not in said and not gone.explains(item)]
     findings = [*gathered.findings, *gathered.price_findings, *meaning]
     if has_errors(findings):
-        findings = [*_not_allowed(findings, ruleset, proved=prove)]
+        findings = [*_not_allowed(findings, ruleset, proved=prove)] if warn else _errors(findings)
         return Compiled(None, ruleset, in_order(findings), gathered.sources, gathered.trees)
     program = lower(ruleset, trees, _content_hash(gathered, ruleset), gathered.sources)
     verify(program)
@@ -87,7 +91,7 @@ def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int,
         found = proved(program, ruleset)
         outcomes, left_out = found.outcomes, found.left_out
         findings += found.findings
-    findings = [*_not_allowed(findings, ruleset, proved=prove)]
+    findings = [*_not_allowed(findings, ruleset, proved=prove)] if warn else _errors(findings)
     # A promise that does not hold is a finding about prices that can be rated all the same.
     return Compiled(
         program,
@@ -98,6 +102,10 @@ def _compile(source: Source, read: Reader, max_bytes: int, price_bytes_max: int,
         outcomes,
         left_out,
     )
+
+
+def _errors(findings: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _not_allowed(findings: Sequence[Diagnostic], ruleset: Ruleset, *, proved: bool) -> Iterator[Diagnostic]:

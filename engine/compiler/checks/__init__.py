@@ -25,7 +25,7 @@ from .rounding import check_small_rates
 from .versions import check_versions
 from .windows import check_holidays, check_windows
 
-__all__ = ["CHECKS", "check"]
+__all__ = ["CHECKS", "ONLY_WARN", "check"]
 
 CHECKS: tuple[Callable[[Ruleset], Iterator[Diagnostic]], ...] = (
     check_combinations,
@@ -52,10 +52,25 @@ CHECKS: tuple[Callable[[Ruleset], Iterator[Diagnostic]], ...] = (
     check_examples,
 )
 
+ONLY_WARN: frozenset[Callable[[Ruleset], Iterator[Diagnostic]]] = frozenset(
+    (
+        check_idle,
+        check_unpriced,
+        check_included,
+        check_cliffs,
+        check_small_rates,
+        check_missing_dates,
+        check_look_alikes,
+    )
+)
+"""The checks that find no errors: who rates does not wait for them."""
 
-def check(ruleset: Ruleset) -> tuple[Diagnostic, ...]:
-    """All findings of all checks, each once."""
+
+def check(ruleset: Ruleset, *, warn: bool = True) -> tuple[Diagnostic, ...]:
+    """All findings of all checks, each once; without `warn` only of those that may find errors."""
     found: dict[Diagnostic, None] = {}
     for one in CHECKS:
+        if not warn and one in ONLY_WARN:
+            continue
         found.update(dict.fromkeys(one(ruleset)))
     return tuple(found)
