@@ -21,7 +21,7 @@ from ...engine.batch.columns import columns_of
 from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.metering import Usage
 from ...engine.batch.periods import reach_of
-from ...engine.batch.simple import is_simple
+from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.period import DateRange, Period, local_day
 from ...engine.plan import Program
 from ...engine.statement import Statement
