@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """`types` are those of the table `subscription`, and of the column `apart`; `beyond` as in `LoadedAccounts`, by account
-    and first day."""
+    """`types` are those of the table `subscription` and of the column `apart`. `beyond` is as in `LoadedAccounts`, by
+    account and first day."""
 
     connection: duckdb.DuckDBPyConnection
     loaded: LoadedAccounts
@@ -29,7 +29,7 @@ class Subscriptions:
     beyond: Mapping[tuple[str, date], Subscription]
 
     def frame(self, session: SparkSession, apart: Sequence[str]) -> DataFrame:
-        """A row per subscription: `account`, the other columns with `s_` before their names, and whether it is apart."""
+        """A row per subscription: `account`, the others with `s_` before their names, and whether it is apart."""
         listed = ", ".join(
             f"{name(column)} AS {name('s_' + column)}"
             for column in self.types
@@ -39,7 +39,8 @@ class Subscriptions:
             "CREATE OR REPLACE TEMP TABLE apart AS SELECT unnest(?::VARCHAR[]) AS account", [list(apart)]
         )
         found = self.connection.sql(
-            f"SELECT account, {listed}, account IN (SELECT account FROM apart) AS s_apart FROM subscription ORDER BY sub"
+            f"SELECT account, {listed}, account IN (SELECT account FROM apart) AS s_apart "
+            "FROM subscription ORDER BY sub"
         )
         return session.createDataFrame(found.to_arrow_table())
 

@@ -17,12 +17,11 @@ from ...engine.usage import FactSchema
 from ..columnar.expressions import quoted
 from ..columnar.odd_rows import SettledUsage, settle
 from ..columnar.readings import Digits
-from ..columnar.taken_rows import room_of, take
+from ..columnar.taken_rows import room_of
 from ..columnar.usage import usage_relation
 from ..files import FileKind
 from ..parquet import connect
 from ..rejects import Reject
-from ..usage import read_usage
 from .told import REJECTS_MAX, Told, joined_rooms
 
 if TYPE_CHECKING:
@@ -150,24 +149,7 @@ def _settled(
     unknown: str | None = None,
 ) -> SettledUsage:
     relation = usage_relation(connection, [path], schema)
-    if relation.queries or relation.rejects:
-        return settle(connection, relation, known_accounts=known_accounts, unknown=unknown, unique_ids=True)
-    # A file that SQL reads differently is the Python reader's as a whole.
-    intake = read_usage([path], schema, known_accounts=known_accounts)
-    facts = [fact for own in intake.by_account.values() for fact in (*own.events, *own.quantities)]
-    taken = take(connection, "chunk_usage", facts, {**relation.types, "account": "VARCHAR", "id_key": "VARCHAR"})
-    columns = ", ".join(map(quoted, taken.types))
-    return SettledUsage(
-        f"SELECT {columns} FROM chunk_usage",
-        taken.types,
-        intake.read,
-        intake.read,
-        intake.repeated,
-        intake.rejected,
-        intake.rejects,
-        intake.findings,
-        taken.beyond,
-    )
+    return settle(connection, relation, known_accounts=known_accounts, unknown=unknown, unique_ids=True)
 
 
 def _missing_rooms(types: Mapping[str, str], found: Mapping[str, str]) -> dict[str, Digits]:
@@ -226,24 +208,21 @@ class _Places:
     """Where the rows of a chunk come from. Lines are counted from the beginning of a split of a file."""
 
     def __init__(self, table: pa.Table, chunked: Chunked, lines: dict[tuple[str, int], int]) -> None:
-        self._kind, self._has_header, self._lines = chunked.kind, bool(chunked.header), lines
-        columns = (table.column(name).to_pylist() if name in table.column_names else None for name in PLACE_COLUMNS)
-        self._files, self._blocks, self._rows = columns
-        self._count = table.num_rows
+        self._kind, self._has_header = chunked.kind, bool(chunked.header)
+        self._files, self._blocks, self._rows = (_cells(table, name) for name in PLACE_COLUMNS)
         self._counts: list[int] = []
-        for index in range(self._count if self._blocks is not None and self._files is not None else 0):
-            key = (self._files[index], self._blocks[index])
-            self._lines[key] = self._lines.get(key, 0) + 1
-            self._counts.append(self._lines[key])
+        for key in zip(self._files, self._blocks, strict=True):
+            lines[key] = lines.get(key, 0) + 1
+            self._counts.append(lines[key])
 
     def placed(self, found: Reject) -> Reject:
         """The mistake with the place of its row in Spark's files."""
         index = -1 if found.row is None else found.row - (2 if self._has_header else 1)
-        if self._files is None or not 0 <= index < self._count:
+        if not 0 <= index < len(self._files):
             return replace(found, file="usage", row=None, place="usage")
         name = self._files[index]
         if self._kind is FileKind.PARQUET:
-            row = self._rows[index] + 1 if self._rows is not None else None
+            row = self._rows[index] + 1
             return replace(found, file=name, row=row, place=f"{name}, row {row}")
         block, line = (
             self._blocks[index],
@@ -252,3 +231,7 @@ class _Places:
         if block:
             return replace(found, file=name, row=None, place=f"{name}, line {line} behind byte {block}")
         return replace(found, file=name, row=line, place=f"{name}, line {line}")
+
+
+def _cells(table: pa.Table, name: str) -> list[Any]:
+    return table.column(name).to_pylist() if name in table.column_names else []

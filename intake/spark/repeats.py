@@ -1,4 +1,4 @@
-"""Rows that repeat an identity, across all tasks: the same row counts once, another one under the same id is a mistake."""
+"""Rows that repeat an identity, across all tasks: the same row counts once, another one of that id is a mistake."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A whole customer base on a Spark cluster: the same plan as on one machine, cut by account.
 
-The driver reads the accounts, works out what every task needs to know, and chooses a road. On the road of sums every task
-adds up its rows by account, and only these sums are sent to the tasks that price them. On the road of rows the rows
-themselves are sent. Accounts whose sums do not do are rated once more on the road of rows. Nothing is written before
-every row and every account is known to be sound.
+The driver reads the accounts, works out what every task needs to know, and chooses a road. On the road of sums every
+task adds up its rows by account, and only these sums are sent to the tasks that price them. On the road of rows the
+rows themselves are sent. Accounts whose sums do not do are rated once more on the road of rows. Nothing is written
+before every row and every account is known to be sound.
 """
 
 from __future__ import annotations
@@ -11,20 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
-from ...engine.batch.periods import reach_of
-from ...engine.period import DateRange
+from ...engine.period import DateRange, local_midnight
 from ...engine.plan import Program
 from ..columnar.accounts import LoadedAccounts
-from ..columnar.cards import make_cards
-from ..columnar.pricing import attribute_columns, plan_families
 from ..columnar.readings import Digits
-from ..columnar.run import Source, metering_usage
-from ..columnar.statements import make_statements
+from ..columnar.run import Columnar, Source, prepare
 from ..columns import usage_columns
 from ..parquet import connect
 from ..rejects import Reject
@@ -62,6 +60,10 @@ class SparkRun:
     counted: int = 0
     repeated: int = 0
     rejected: int = 0
+    outside: int = 0
+    unsubscribed: int = 0
+    idle: int = 0
+    idle_with_days: bool = False
     accounts: int = 0
     total: int = 0
     scalar: Mapping[str, int] = field(default_factory=dict)
@@ -88,8 +90,8 @@ def rate_spark(
 ) -> SparkRun:
     """Rate usage against accounts on Spark and write a folder of parts, with a marker when it is whole.
 
-    `usage` names files (anything that Spark reads), or is a frame of typed rows. Nothing is written where a row is wrong,
-    unless `skip_bad_rows`, or an account cannot be rated. Raises `NoSparkError`.
+    `usage` names files (anything that Spark reads), or is a frame of typed rows. Nothing is written where a row is
+    wrong, unless `skip_bad_rows`, or where an account cannot be rated. Raises `NoSparkError`.
     """
     problem = _refused_output(out, form)
     if problem is not None:
@@ -193,7 +195,7 @@ class _Run:
             rows = self._rows(layout, sent)
         conflicts: tuple[Reject, ...] = ()
         if is_checked and rows is not None:
-            found = without_repeats(rows, [name for name in shipped(layout.types)])
+            found = without_repeats(rows, list(shipped(layout.types)))
             rows, repeated, conflicts = found.rows, found.repeated, found.conflicts
             self.held.extend(found.held)
         if isinstance(sums, str) or by_rows:
@@ -224,22 +226,30 @@ class _Run:
     def _sums(self, layout: Layout) -> tuple[Sums | str, tuple[str, ...]]:
         """How usage is added up in parts, or why it is not; and the accounts that no sums can rate."""
         connection, program = self.connection, self.program
-        statements = make_statements(connection, program, self.period, "VARCHAR")
         source = Source("", layout.types, layout.fields, layout.has_quantities)
-        usage = metering_usage(program, source, reach_of(program, statements.members, self.period))
-        attributes = attribute_columns(connection, program)
-        held = make_cards(connection, program)
-        planned, buckets = plan_families(program, statements.members, attributes, held.columns)
+        prepared = prepare(Columnar(program, connection), source, self.period)
+        planned = prepared.families
         unfit = [member.number for family in planned if family.unfit is not None for member in family.members]
         found = connection.execute(
             "SELECT DISTINCT account FROM statement WHERE member IN (SELECT unnest(?::INTEGER[])) UNION "
-            "SELECT account FROM subscription JOIN subscription_kind USING (sub) JOIN kind USING (kind) WHERE unfit IS NOT NULL",
+            "SELECT account FROM subscription JOIN subscription_kind USING (sub) JOIN kind USING (kind) "
+            "WHERE unfit IS NOT NULL",
             [unfit],
         ).fetchall()
         apart = {account for (account,) in found} | {account for account, _ in self.subscriptions.beyond}
         if len(apart) * 5 > self.subscriptions.loaded.count:
             return "many accounts whose rules no query gives", ()
-        return sums_of(program, usage, planned, buckets), tuple(sorted(apart))
+        return sums_of(program, prepared.usage, planned, prepared.buckets, self._days()), tuple(sorted(apart))
+
+    def _days(self) -> list[datetime]:
+        """When the asked period, and subscriptions inside it, begin and end."""
+        zone = ZoneInfo(self.program.zone)
+        asked = self.period
+        found = self.connection.execute(
+            'SELECT start FROM subscription UNION SELECT "end" FROM subscription ORDER BY 1'
+        ).fetchall()
+        days = [day for (day,) in found if day is not None and asked.start < day < asked.end]
+        return [local_midnight(day, zone) for day in (asked.start, *days, asked.end)]
 
     def _rows(self, layout: Layout, sent: bytes) -> DataFrame:
         """All usage as valid, typed rows."""
@@ -297,6 +307,8 @@ class _Run:
     ) -> SparkRun:
         run = self.run
         run.counted, run.repeated, run.rejected = told.counted, told.repeated, told.rejected
+        run.outside, run.unsubscribed = told.outside, told.unsubscribed
+        run.idle, run.idle_with_days = told.idle, told.idle_with_days > 0
         unknown = sum(told.unknown.values())
         run.counted, run.rejected = run.counted - unknown, run.rejected + unknown
         run.read = run.counted + run.repeated + run.rejected

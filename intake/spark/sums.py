@@ -1,4 +1,4 @@
-"""Usage added up before it is sent to the task that prices it: which rulesets allow that, and the queries on both sides.
+"""Usage added up before it is sent to the task that prices it: which rulesets allow that, and both sides' queries.
 
 Sums are kept by account and by stretch of time: the instants at which some statement or some span of earlier usage
 begins or ends cut time into stretches, so that the sums of stretches are the sums of whatever is asked for later.
@@ -14,7 +14,7 @@ from typing import Final
 from ...engine.batch.buckets import Bucket
 from ...engine.batch.family import Member
 from ...engine.batch.history import buckets_of, spans_of
-from ...engine.batch.metering import Usage
+from ...engine.batch.metering import Usage, doubtful_sql
 from ...engine.batch.number import UnfitError
 from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.plan import Aggregation, Program
@@ -35,8 +35,8 @@ class Sums:
     """The queries of partial sums. A row of the result is of an account and a stretch of time.
 
     `columns` are the types of the columns beside `account`, `time` (the instant in microseconds since 1970 at which the
-    stretch begins, NULL for quantities without a time) and `n` (how many rows). `first` adds up events, `merging` adds up
-    rows of the result; `final` says how the evaluator does.
+    stretch begins, NULL for quantities without a time) and `n` (how many rows). `first` adds up events, `merging` rows
+    of the result; `final` says how the evaluator does.
     """
 
     columns: Mapping[str, str]
@@ -62,8 +62,10 @@ class Sums:
         )
 
 
-def sums_of(program: Program, usage: Usage, planned: Sequence[Family], buckets: Sequence[Bucket]) -> Sums | str:
-    """How usage is added up in parts, or why it cannot be."""
+def sums_of(
+    program: Program, usage: Usage, planned: Sequence[Family], buckets: Sequence[Bucket], more: Iterable[datetime]
+) -> Sums | str:
+    """How usage is added up in parts, or why it cannot be. Time is cut at `more` instants besides."""
     members = [member for family in planned for member in family.members]
     asked = dict.fromkeys(buckets)
     for family in planned:
@@ -76,12 +78,13 @@ def sums_of(program: Program, usage: Usage, planned: Sequence[Family], buckets: 
                 continue
     for bucket in asked:
         meter = program.meters[bucket.meter]
-        if not is_simple(meter) or meter.aggregation is Aggregation.UNIQUE:
+        if not is_simple(meter, usage.events[meter.event]) or meter.aggregation is Aggregation.UNIQUE:
             return f"the meter {meter.name}, which needs single events"
-    cuts = _cuts(program, members)
+    cuts = _cuts(program, members, more)
     if len(cuts) > CUTS_MAX:
         return "more billing periods than sums are worth"
     try:
+        doubtful = doubtful_sql(program, list(asked), usage)
         aggregates = aggregates_of(program, usage, list(asked))
     except UnfitError as unfit:
         return str(unfit)
@@ -97,6 +100,9 @@ def sums_of(program: Program, usage: Usage, planned: Sequence[Family], buckets: 
             columns[name] = "BIGINT" if is_count else f"DECIMAL(38, {scale})"
             first[name] = sql
             merging[name] = f"{function if name == aggregate.top else 'sum'}({name})"
+    if doubtful is not None:
+        columns["doubts"], merging["doubts"] = "BIGINT", "sum(doubts)"
+        first["doubts"] = f"count(*) FILTER (WHERE {doubtful})"
     final = {bucket: _added_up(each, merging) for bucket, each in aggregates.items()}
     return Sums(columns, first, merging, final, cuts)
 
@@ -114,9 +120,9 @@ def _added_up(aggregate: Aggregate, merging: Mapping[str, str]) -> Aggregate:
     )
 
 
-def _cuts(program: Program, members: Iterable[Member]) -> tuple[int, ...]:
-    """Every instant at which a statement, or a span of earlier usage, begins or ends."""
-    found: set[datetime] = set()
+def _cuts(program: Program, members: Iterable[Member], more: Iterable[datetime]) -> tuple[int, ...]:
+    """Every instant at which a statement, or a span of earlier usage, begins or ends; and more."""
+    found = set(more)
     for member in members:
         covered = member.situation.covered
         found |= {covered.start, covered.end}

@@ -1,7 +1,7 @@
 """What runs inside Spark's tasks: Arrow batches in, Arrow batches out, DuckDB between.
 
-Every function takes what the driver sent and an iterator of batches, as `mapInArrow` calls it. Its first column, `told`, is
-empty but for one row of a task, in which it tells the driver what it found (`Told`).
+Every function takes what the driver sent and an iterator of batches, as `mapInArrow` calls it. The first column of its
+result, `told`, is empty but for one row, in which the task tells the driver what it found (`Told`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from ...engine.period import DateRange
 from ...engine.plan import Program
 from ...engine.usage import Subscription
+from ..columnar.checks import count_unsubscribed
 from ..columnar.expressions import literal, quoted
-from ..columnar.run import Columnar, Source, rate_relation
+from ..columnar.run import Columnar, Source, finish, meter, prepare
 from ..columnar.writing import write_columnar
 from ..statements import StatementFormat
 from .chunks import Chunked, arrow_batches, located, relations, shipped, tables_of, task_connection
@@ -44,8 +46,8 @@ class Rating:
     """How partitions of accounts are rated.
 
     `types` are those of the columns of usage, `fields` the fields among them. `subscription` are the types of the table
-    of subscriptions, `beyond` those with numbers that it has no room for, by account and first day. With `sums` the rows
-    are sums of events, and the accounts that are marked `apart` are left.
+    of subscriptions, `beyond` those with numbers that it has no room for, by account and first day. With `sums` the
+    rows are sums of events, and accounts that are marked `apart` are left.
     """
 
     types: Mapping[str, str]
@@ -150,14 +152,21 @@ def rate_accounts(sent: bytes, rating: bytes, batches: Iterable[pa.RecordBatch])
         connection.execute("ALTER TABLE subscription DROP COLUMN apart")
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE subscription AS SELECT * REPLACE "
-            "(CAST(row_number() OVER (ORDER BY account, start) - 1 AS INTEGER) AS sub) FROM subscription ORDER BY account, start"
+            "(CAST(row_number() OVER (ORDER BY account, start) - 1 AS INTEGER) AS sub) FROM subscription "
+            "ORDER BY account, start"
         )
-        count = connection.execute("SELECT count(*) FROM subscription").fetchone()
-        if count and count[0]:
+        if connection.execute("SELECT 1 FROM subscription LIMIT 1").fetchall():
             run = Columnar(program, connection)
             final = None if how.sums is None else how.sums.final
             source = Source("usage_row", {**how.types, "account": "VARCHAR"}, how.fields, how.has_quantities, final)
-            rate_relation(run, source, own.period, _beyond(connection, how.beyond))
+            beyond = _beyond(connection, how.beyond)
+            prepared = prepare(run, source, own.period)
+            scanned = meter(run, source, prepared, looks_for_odd=False)
+            _tell_outside(
+                connection, program, own.period, scanned.dated, told, "count(*)" if final is None else "sum(n)"
+            )
+            finish(run, source, prepared, scanned, own.period, beyond, {})
+            told.idle, told.idle_with_days = run.idle, int(run.idle_with_days)
             told.accounts, told.total, told.refusals = run.accounts, run.total, run.refusals
             told.left = run.left
             told.scalar = run.scalar if how.sums is None else {}
@@ -215,18 +224,32 @@ def _gather(
         connection.register("sent", table)
         connection.execute(f"INSERT INTO usage_row SELECT {listed}{identity} FROM sent WHERE s_plan IS NULL")
         connection.execute(
-            f"INSERT INTO subscription SELECT 0, CAST(account AS VARCHAR), {subscriptions} FROM sent WHERE s_plan IS NOT NULL"
+            f"INSERT INTO subscription SELECT 0, CAST(account AS VARCHAR), {subscriptions} FROM sent "
+            "WHERE s_plan IS NOT NULL"
         )
         connection.unregister("sent")
 
 
 def _tell_unknown(connection: duckdb.DuckDBPyConnection, told: Told, count: str) -> None:
     found = connection.execute(
-        f"SELECT account, {count} FROM usage_row WHERE account NOT IN (SELECT account FROM subscription) GROUP BY account"
+        f"SELECT account, {count} FROM usage_row WHERE account NOT IN (SELECT account FROM subscription) "
+        "GROUP BY account"
     ).fetchall()
     told.unknown = {account: int(rows) for account, rows in found}
     if found:
         connection.execute("DELETE FROM usage_row WHERE account NOT IN (SELECT account FROM subscription)")
+
+
+def _tell_outside(
+    connection: duckdb.DuckDBPyConnection, program: Program, period: DateRange, dated: int, told: Told, count: str
+) -> None:
+    """Tell how many events stand on no statement: outside the period, or while nothing is subscribed."""
+    found = connection.execute(f"SELECT coalesce({count}, 0) FROM usage_row WHERE time IS NOT NULL").fetchall()
+    outside = int(found[0][0]) - dated
+    if outside > 0:
+        zone = ZoneInfo(program.zone)
+        told.unsubscribed += count_unsubscribed(connection, "usage_row", period, zone, f"coalesce({count}, 0)")
+        told.outside += outside - told.unsubscribed
 
 
 def _beyond(

@@ -15,10 +15,16 @@ from ..rejects import Reject
 REJECTS_MAX: Final = 10_000
 """As many mistakes as one task tells; all are counted."""
 
+_COUNTS: Final = (
+    *("counted", "repeated", "rejected", "outside", "unsubscribed"),
+    *("idle", "idle_with_days", "accounts", "total"),
+)
+
 
 @dataclass(slots=True)
 class Told:
-    """Counts are of rows but for `accounts` (those rated), `total` (money units), and `scalar` (accounts by reason).
+    """Counts are of rows but for `accounts` (those rated), `idle` (subscriptions without a statement; `idle_with_days`
+    says in how many tasks some have days in the period), `total` (money units) and `scalar` (accounts by reason).
 
     `rooms` are digits that columns of numbers need more than they were given: the run has to be repeated with them.
     `unknown` counts rows by account without a subscription. `left` are accounts whose events are needed after all.
@@ -29,6 +35,9 @@ class Told:
     repeated: int = 0
     rejected: int = 0
     outside: int = 0
+    unsubscribed: int = 0
+    idle: int = 0
+    idle_with_days: int = 0
     accounts: int = 0
     total: int = 0
     rejects: tuple[Reject, ...] = ()
@@ -46,7 +55,7 @@ class Told:
 
     def add(self, other: Told) -> None:
         """Take in what another task told."""
-        for name in ("counted", "repeated", "rejected", "outside", "accounts", "total"):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.rejects += other.rejects
         self.findings = tuple(dict.fromkeys((*self.findings, *other.findings)))
