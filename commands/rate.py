@@ -32,9 +32,18 @@ from .rating import Inputs, Rated, input_options, rate_inputs, say_summary
     show_default=True,
     help="What rates: `auto` chooses by the size of the files.",
 )
+@click.option("--spark-master", metavar="URL", help="Where --engine spark runs; else as Spark itself is set up.")
 @click.option("--unique-ids", is_flag=True, help="Trust that no id stands twice: repeats are not looked for.")
 @click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", help="Rate N accounts again, one by one.")
-def rate_command(inputs: Inputs, form: str, output: str | None, engine: str, unique_ids: bool, verify: int) -> None:
+def rate_command(
+    inputs: Inputs,
+    form: str,
+    output: str | None,
+    engine: str,
+    spark_master: str | None,
+    unique_ids: bool,
+    verify: int,
+) -> None:
     """Rate usage: one statement for each subscription and billing period that begins in P.
 
     A row with a mistake is never dropped in silence: all are reported, and nothing is written. Large inputs are rated
@@ -43,7 +52,15 @@ def rate_command(inputs: Inputs, form: str, output: str | None, engine: str, uni
     if form == "parquet" and output is None:
         raise click.UsageError("Parquet is written to a file: name it with -o FILE.")
     out = None if output is None else Path(output)
-    if chosen_engine(engine, inputs) == "batch":
+    chosen = chosen_engine(engine, inputs)
+    if chosen == "spark":
+        if output is None or verify:
+            raise click.UsageError("--engine spark writes to a folder, -o FOLDER, and has no --verify.")
+        from .on_spark import rate_on_spark
+
+        rate_on_spark(inputs, form, output, master=spark_master, unique_ids=unique_ids)
+        return
+    if chosen == "batch":
         from .at_size import rate_at_size
 
         rate_at_size(inputs, form, out, unique_ids=unique_ids, verify=verify)

@@ -217,4 +217,6 @@ CODES = _table(
     Code("RB9008", "no ruleset in the folder"),
     Code("RB9009", "several rulesets where one is wanted"),
     Code("RB9010", "revision that cannot be read"),
+    Code("RB9011", "no Spark to rate on"),
+    Code("RB9012", "usage that Spark has no columns for"),
 )

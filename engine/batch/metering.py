@@ -19,6 +19,7 @@ from .conditions import event_condition_sql, undecided_sql
 from .family import Part
 from .number import Integer, Number, Truth
 from .sheet import text_literal
+from .simple import Aggregate
 from .windows import window_sql
 
 
@@ -35,6 +36,16 @@ class Usage:
     quantity_scale: int | None = None
     common: Period | None = None
     """The covered period of all statements, where it is one."""
+    sums: Mapping[Bucket, Aggregate] | None = None
+    """How each bucket is put together where a row is not an event but a sum of some: `n` is how many, `doubts`
+    how many of them `doubtful_sql` finds."""
+
+    @property
+    def counts_sql(self) -> tuple[str, str]:
+        """How many events rows are, and how many of these have a time."""
+        if self.sums is None:
+            return "count(*)", "count(time)"
+        return "sum(n)", "coalesce(sum(n) FILTER (WHERE time IS NOT NULL), 0)"
 
 
 def case_sql(program: Program, cases: Cases, usage: Usage, columns: EventColumns) -> str:

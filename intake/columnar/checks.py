@@ -61,8 +61,13 @@ def check_rows(
     return Checked(int(seen), int(own), int(unknown))
 
 
-def count_unsubscribed(connection: duckdb.DuckDBPyConnection, relation: str, period: DateRange, zone: ZoneInfo) -> int:
-    """How many rows lie in the period that was asked for, on a day on which their account has no subscription."""
+def count_unsubscribed(
+    connection: duckdb.DuckDBPyConnection, relation: str, period: DateRange, zone: ZoneInfo, count: str = "count(*)"
+) -> int:
+    """How many rows lie in the period that was asked for, on a day on which their account has no subscription.
+
+    `count` is the aggregate that counts them.
+    """
     asked = period.period(zone)
     days = [row[0] for row in connection.execute("SELECT DISTINCT start FROM subscription").fetchall()]
     ends = [
@@ -78,7 +83,7 @@ def count_unsubscribed(connection: duckdb.DuckDBPyConnection, relation: str, per
     )
     low, high = f"TIMESTAMPTZ '{asked.start.isoformat()}'", f"TIMESTAMPTZ '{asked.end.isoformat()}'"
     found = connection.execute(
-        f"SELECT count(*) FROM {relation} u WHERE u.time >= {low} AND u.time < {high} AND NOT EXISTS (SELECT 1 FROM subscription s "
+        f"SELECT {count} FROM {relation} u WHERE u.time >= {low} AND u.time < {high} AND NOT EXISTS (SELECT 1 FROM subscription s "
         'JOIN midnight b ON b.day = s.start LEFT JOIN midnight e ON e.day = s."end" '
         "WHERE s.account = CAST(u.account AS VARCHAR) AND b.instant <= u.time AND (e.instant IS NULL OR u.time < e.instant))"
     ).fetchone()

@@ -21,7 +21,7 @@ from ...engine.batch.columns import columns_of
 from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.metering import Usage
 from ...engine.batch.periods import reach_of
-from ...engine.batch.simple import is_simple
+from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.period import DateRange, Period, local_day
 from ...engine.plan import Program
 from ...engine.statement import Statement
@@ -39,7 +39,7 @@ from .odd_rows import SettledUsage, settle
 from .pricing import Family, attribute_columns, plan_families, price
 from .read_back import statements_of
 from .results import fill
-from .scalar_road import rated_one_by_one
+from .scalar_road import Answered, rated_one_by_one
 from .scan import Scanned, scan
 from .special import read_special
 from .spilling import spilling
@@ -70,6 +70,8 @@ class Columnar:
     accounts: int = 0
     total: int = 0
     scalar: Mapping[str, int] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+    """Accounts without a result, for they need their events and the rows were sums."""
     refusals: tuple[Diagnostic, ...] = ()
     rejects: tuple[Reject, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
@@ -266,12 +268,13 @@ def _has_errors(findings: Sequence[Diagnostic]) -> bool:
 @dataclass(frozen=True, slots=True)
 class Source:
     """A relation of valid usage: a table or a query in brackets, the types of its columns, the fields that have one, and
-    whether there are metered quantities among the rows."""
+    whether there are metered quantities among the rows. `sums` as in `Usage`."""
 
     relation: str
     types: Mapping[str, str]
     fields: Sequence[str]
     has_quantities: bool = False
+    sums: Mapping[Bucket, Aggregate] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +355,11 @@ def finish(
         "SELECT account FROM statement JOIN scalar_statement USING (sid) UNION ALL SELECT account FROM subscription "
         "JOIN subscription_kind USING (sub) JOIN kind USING (kind) WHERE unfit IS NOT NULL"
     )
-    answered = rated_one_by_one(connection, program, relation, period, beyond, lone, more) if run.scalar else iter(())
+    answered: Iterator[Answered] = iter(())
+    if run.scalar and source.sums is not None:
+        run.left = _leave_for_events(connection, lone)
+    elif run.scalar:
+        answered = rated_one_by_one(connection, program, relation, period, beyond, lone, more)
     results = fill(connection, prepared.statements.members, priced, answered)
     run.idle, run.idle_with_days = _idle(connection, period)
     run.total, run.accounts, run.refusals = results.total, results.accounts, results.refusals
@@ -388,6 +395,17 @@ def _leave_beyond(
             )
 
 
+def _leave_for_events(connection: duckdb.DuckDBPyConnection, lone: str) -> tuple[str, ...]:
+    """Take accounts, with all their statements, out of the result; their names."""
+    found = connection.execute(f"SELECT DISTINCT account FROM ({lone}) ORDER BY account").fetchall()
+    accounts = tuple(account for (account,) in found)
+    connection.execute(
+        "INSERT INTO scalar_statement SELECT sid, NULL FROM statement WHERE account IN (SELECT unnest(?::VARCHAR[]))",
+        [list(accounts)],
+    )
+    return accounts
+
+
 def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> Mapping[str, int]:
     found = connection.execute(
         "SELECT reason, count(DISTINCT account) FROM scalar_statement JOIN statement USING (sid) GROUP BY reason ORDER BY reason"
@@ -401,7 +419,7 @@ def _usage(program: Program, source: Source, reach: Period, common: Period | Non
     digits = {name: _digits(source.types[f"f_{name}"]) for name in source.fields}
     events = {event.name: columns_of(event, "", digits) for event in program.schema.events.values()}
     scale = _digits(source.types["quantity"])[1] if source.has_quantities else None
-    return Usage(events, reach, zone, scale, common)
+    return Usage(events, reach, zone, scale, common, source.sums)
 
 
 def _digits(type_: str) -> tuple[int, int]:

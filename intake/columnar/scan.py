@@ -64,13 +64,15 @@ def scan(
     aggregates = aggregates_of(program, usage, buckets)
     known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
     doubtful = doubtful_sql(program, buckets, usage)
-    doubts = f", count(*) FILTER (WHERE {doubtful}) AS doubts" if doubtful is not None else ""
+    doubts = f"count(*) FILTER (WHERE {doubtful})" if usage.sums is None else "sum(doubts)"
+    doubts = f", {doubts} AS doubts" if doubtful is not None else ""
+    count, dated = usage.counts_sql
     listed = _listed(aggregates) + doubts
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, count(*) AS n, count(time) AS dated{odd}{listed} FROM {relation} "
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, {count} AS n, {dated} AS dated{odd}{listed} FROM {relation} "
             f"WHERE (time >= {low} AND time < {high}){undated}{or_odd} GROUP BY account"
         )
         joined = "used u ON u.account = s.account_key"
@@ -78,7 +80,7 @@ def scan(
         inside = "u.time >= s.from_time AND u.time < s.until_time"
         condition = f"({inside}{' OR u.time IS NULL' if undated else ''})"
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, count(*) AS n, count(time) AS dated, 0 AS odd{listed} FROM {relation} u "
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS odd{listed} FROM {relation} u "
             f"JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = s.account_key AND {condition} "
             "GROUP BY s.sid"
         )
@@ -127,6 +129,8 @@ def scan_spans(
 
 def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> dict[Bucket, Aggregate]:
     """The aggregates of the buckets; those of other meters hold only what was metered elsewhere."""
+    if usage.sums is not None:
+        return {bucket: usage.sums[bucket] for bucket in buckets}
     found: dict[Bucket, Aggregate] = {}
     for index, bucket in enumerate(buckets):
         meter, name = program.meters[bucket.meter], f"b{index}"
