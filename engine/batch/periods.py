@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
@@ -19,6 +20,8 @@ from ..plan import ColumnKind, Plan, Program
 from ..usage import AccountUsage, Subscription, Value
 from .family import Member
 from .history import has_history
+
+NO_VERSION: Final = "accounts whose plan has no version in force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,11 @@ def _situations(program: Program, kind: Alike, within: DateRange) -> list[Situat
     found: list[Situation] = []
     for period in billing_periods_of(program, subscription, within):
         if isinstance(period, Diagnostic):
-            return "accounts whose plan has no version in force"
+            return NO_VERSION
         try:
             found.append(situation_of(program, subscription, AccountUsage(), period))
         except Refused:
-            return "accounts whose plan has no version in force"
+            return NO_VERSION
     return found
 
 

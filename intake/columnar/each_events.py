@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.each import Times, each_lookup, each_query, shape_of
 from ...engine.batch.each_keys import EachAmount, EachKey, EachQuantity, EachShare
@@ -15,11 +15,14 @@ from ...engine.batch.number import Integer, Number, UnfitError, literal
 from ...engine.batch.table import SmallTable
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Charge, ColumnKind, OfEach, Program
-from .cells import name
+from .cells import name, text_literal
 from .tables import insert
 
 if TYPE_CHECKING:
     import duckdb
+
+
+UNPRICED: Final = "events that no query prices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def _read(
         f"scalar AS {table}_scalar{inside} FROM ({query.sql})"
     )
     connection.execute(
-        f"INSERT INTO scalar_statement SELECT sid, 'events that no query prices' FROM {table} WHERE {table}_scalar"
+        f"INSERT INTO scalar_statement SELECT sid, {text_literal(UNPRICED)} FROM {table} WHERE {table}_scalar"
     )
     found = {
         "amount": _number(connection, table, f"{table}_amount", query.amount_scale),

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic, Severity
@@ -31,6 +31,7 @@ from ..rejects import Reject
 from ..statements import StatementFormat
 from .accounts import load_accounts
 from .cards import Held, make_cards
+from .cells import text_literal
 from .checks import Checked, check_rows, count_unsubscribed
 from .each_events import AskedEach, read_each
 from .failures import interrupted_by_hand, told_of_no_room
@@ -120,6 +121,9 @@ class Columnar:
         """The statements in the order of output, without derivations."""
         return statements_of(self.connection, self.program)
 
+
+UNDATED: Final = "quantities without a time and several billing periods"
+BEYOND: Final = "numbers that no column holds"
 
 Watch: TypeAlias = Callable[[str, int | None, Callable[[], float]], AbstractContextManager[None]]
 """Is entered around a scan, with what it does, how many rows it reads (None where that is not known), and what tells how
@@ -376,7 +380,7 @@ def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange) -> tuple[int
 def _leave_undated(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Leave accounts to the scalar evaluator that have quantities without a time and several statements."""
     connection.execute(
-        "INSERT INTO scalar_statement SELECT sid, 'quantities without a time and several billing periods' FROM statement "
+        f"INSERT INTO scalar_statement SELECT sid, {text_literal(UNDATED)} FROM statement "
         "WHERE account IN (SELECT account FROM statement GROUP BY account HAVING count(*) > 1) AND account_key IN "
         f"(SELECT account FROM {relation} WHERE time IS NULL)"
     )
@@ -386,12 +390,11 @@ def _leave_beyond(
     connection: duckdb.DuckDBPyConnection, beyond: Mapping[int, Subscription], more: Mapping[str, AccountUsage]
 ) -> None:
     """Leave accounts to the scalar evaluator whose attributes or usage no column holds."""
-    wide = "numbers that no column holds"
     for column, type_, values in (("sub", "INTEGER", list(beyond)), ("account", "VARCHAR", list(more))):
         if values:
             connection.execute(
                 f"INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE {column} IN (SELECT unnest(?::{type_}[]))",
-                [wide, values],
+                [BEYOND, values],
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
 from ...engine.batch.metering import Usage, doubtful_sql, filter_sql, given_sql
@@ -26,11 +26,15 @@ from ...engine.batch.number import (
 )
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
+from .cells import text_literal
 from .special import Special
 from .tables import whole_sql
 
 if TYPE_CHECKING:
     import duckdb
+
+
+DOUBTFUL: Final = "usage without the time or field that a price asks for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def scan(
         joined = "used u ON u.sid = s.sid"
     if doubtful is not None:
         connection.execute(
-            "INSERT INTO scalar_statement SELECT s.sid, 'usage without the time or field that a price asks for' "
+            f"INSERT INTO scalar_statement SELECT s.sid, {text_literal(DOUBTFUL)} "
             f"FROM statement s JOIN {joined} WHERE u.doubts > 0"
         )
     bounds = measured(connection, "used", _names(aggregates))

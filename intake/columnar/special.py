@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.buckets import Bucket
 from ...engine.batch.columns import NUMERIC, EventColumns
@@ -18,6 +18,9 @@ from .cells import name, text_literal
 
 if TYPE_CHECKING:
     import duckdb
+
+
+AMBIGUOUS: Final = "events whose order decides and is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,7 @@ def _read(
     )
     if query.may_be_ambiguous:
         connection.execute(
-            f"INSERT INTO scalar_statement SELECT sid, {text_literal('events whose order decides and is not known')} "
-            f"FROM {table} WHERE ambiguous"
+            f"INSERT INTO scalar_statement SELECT sid, {text_literal(AMBIGUOUS)} FROM {table} WHERE ambiguous"
         )
     ends = connection.execute(
         f"SELECT min(top)::VARCHAR, max(top)::VARCHAR, min(under)::VARCHAR, max(under)::VARCHAR FROM {table} "
