@@ -254,11 +254,11 @@ def read_text(path: Path) -> str | Diagnostic:
 
 
 def compile_file(
-    path: Path, *, name: str | None = None, max_bytes: int | None = None, prove: bool = False, warn: bool = True
+    path: Path, *, name: str | None = None, max_bytes: int | None = None, prove: bool = False
 ) -> Compiled | Diagnostic:
     """A ruleset compiled from its file and those it imports. `name` is how messages and statements cite it.
 
-    With `prove` its promises are decided too; without `warn` the findings are its errors.
+    With `prove` its promises are decided too.
     """
     text = read_text(path)
     if isinstance(text, Diagnostic):
@@ -268,7 +268,6 @@ def compile_file(
         reader_of(path.parent),
         max_bytes=MAX_BYTES if max_bytes is None else max_bytes,
         prove=prove,
-        warn=warn,
     )
 
 

@@ -20,7 +20,8 @@ import click
 from ..cli import EXIT_FINDINGS, EXIT_USE
 from ..diagnostics import Diagnostic, Severity, Source
 from .console import note, number_of, show_findings
-from .files import compile_file, find_one
+from .files import find_one
+from .kept import compile_and_keep, kept_program
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -151,13 +152,15 @@ def load_program(ruleset: str) -> tuple[Program, Mapping[str, Source]]:
     if isinstance(path, Diagnostic):
         stop([path])
         raise AssertionError
-    compiled = compile_file(path, name=path.name, warn=False)
+    kept = kept_program(path)
+    if kept is not None:
+        return kept.program, kept.sources
+    compiled = compile_and_keep(path)
     if isinstance(compiled, Diagnostic):
         stop([compiled])
         raise AssertionError
     if compiled.program is None:
-        errors = [finding for finding in compiled.findings if finding.severity is Severity.ERROR]
-        stop(errors, EXIT_FINDINGS, compiled.sources)
+        stop(compiled.findings, EXIT_FINDINGS, compiled.sources)
         raise AssertionError
     return compiled.program, compiled.sources
 

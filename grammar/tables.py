@@ -2,7 +2,7 @@
 
 The tables are plain data (JSON, never pickled code) in the user's cache folder, under a name that is the hash of the
 grammar and of all versions that matter. Whatever goes wrong with the cache, the tables are computed again; Lark is
-imported only then. This is the one place of the package that keeps something between two runs.
+imported only then.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from .cache import cache_folder, keep
 
 START = "declaration"
 _FORMAT = "4"
@@ -78,12 +78,12 @@ def load_tables() -> Tables:
     text = grammar_text()
     versions = (_FORMAT, _lark_as_installed(), sys.version.split()[0])
     key = hashlib.sha256("\0".join((text, *versions)).encode()).hexdigest()
-    path = _cache_folder() / f"grammar-{key[:32]}.json"
+    path = cache_folder() / f"grammar-{key[:32]}.json"
     try:
         return _from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         tables = compute_tables(text)
-        _keep(path, tables)
+        keep(path, json.dumps(_to_json(tables), separators=(",", ":")).encode())
         return tables
 
 
@@ -93,26 +93,6 @@ def _lark_as_installed() -> str:
     if found is None or found.origin is None:
         return ""
     return f"{found.origin} {Path(found.origin).stat().st_mtime_ns}"
-
-
-def _cache_folder() -> Path:
-    named = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    if named:
-        return Path(named) / "ratebook"
-    try:
-        return Path.home() / ".cache" / "ratebook"
-    except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"ratebook-{os.getpid()}"
-
-
-def _keep(path: Path, tables: Tables) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            json.dump(_to_json(tables), file, separators=(",", ":"))
-        Path(file.name).replace(path)
-    except OSError:
-        return
 
 
 def _to_json(tables: Tables) -> dict[str, Any]:
