@@ -13,6 +13,19 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   exit 2
 fi
 
+# java_runtime: sees to a runtime of Java for Spark, 17 or newer. Installs one where that is allowed, says how elsewhere.
+java_runtime() {
+  if [ -x "${JAVA_HOME:-/nonexistent}/bin/java" ] || command -v java >/dev/null; then
+    return
+  fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless >/dev/null
+  else
+    echo "The tests on Spark need a runtime of Java 17: apt-get install openjdk-17-jre-headless" >&2
+    exit 2
+  fi
+}
+
 # install EXTRA: installs the project with an extra ("" for none) unless this was done for the same pyproject.toml.
 install() {
   local stamp="$environment/.ratebook-${1:-base}" wanted

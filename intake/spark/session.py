@@ -77,6 +77,7 @@ def _started(master: str | None) -> SparkSession:
         builder = builder.remote(master) if master.startswith("sc://") else builder.master(master)
     if master is None or master.startswith("local"):
         builder = builder.config("spark.ui.enabled", "false").config("spark.driver.host", "localhost")
+        builder = builder.config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 1)))
     try:
         return builder.getOrCreate()
     except Exception as error:

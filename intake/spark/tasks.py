@@ -7,7 +7,7 @@ result, `told`, is empty but for one row, in which the task tells the driver wha
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -162,13 +162,11 @@ def rate_accounts(sent: bytes, rating: bytes, batches: Iterable[pa.RecordBatch])
             beyond = _beyond(connection, how.beyond)
             prepared = prepare(run, source, own.period)
             scanned = meter(run, source, prepared, looks_for_odd=False)
-            _tell_outside(
-                connection, program, own.period, scanned.dated, told, "count(*)" if final is None else "sum(n)"
-            )
             finish(run, source, prepared, scanned, own.period, beyond, {})
-            told.idle, told.idle_with_days = run.idle, int(run.idle_with_days)
+            told.idle, told.idle_with_days = run.idle - _idle_of(connection, run.left), int(run.idle_with_days)
             told.accounts, told.total, told.refusals = run.accounts, run.total, run.refusals
             told.left = run.left
+            _tell_outside(connection, program, own.period, told, "count(*)" if final is None else "sum(n)")
             told.scalar = run.scalar if how.sums is None else {}
             path = folder / "statements"
             problems = write_columnar(connection, program, how.form, path)
@@ -240,16 +238,34 @@ def _tell_unknown(connection: duckdb.DuckDBPyConnection, told: Told, count: str)
         connection.execute("DELETE FROM usage_row WHERE account NOT IN (SELECT account FROM subscription)")
 
 
+def _idle_of(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> int:
+    """How many subscriptions of some accounts have no statement."""
+    found = connection.execute(
+        "SELECT count(*) FROM subscription WHERE account IN (SELECT unnest(?::VARCHAR[])) "
+        "AND sub NOT IN (SELECT sub FROM statement)",
+        [list(accounts)],
+    ).fetchall()
+    return int(found[0][0])
+
+
 def _tell_outside(
-    connection: duckdb.DuckDBPyConnection, program: Program, period: DateRange, dated: int, told: Told, count: str
+    connection: duckdb.DuckDBPyConnection, program: Program, period: DateRange, told: Told, count: str
 ) -> None:
-    """Tell how many events stand on no statement: outside the period, or while nothing is subscribed."""
-    found = connection.execute(f"SELECT coalesce({count}, 0) FROM usage_row WHERE time IS NOT NULL").fetchall()
-    outside = int(found[0][0]) - dated
-    if outside > 0:
+    """Tell how many events stand on no statement: outside the period, or while nothing is subscribed.
+
+    Those of accounts that are left are told by the task that rates these.
+    """
+    if told.left:
+        connection.execute("DELETE FROM usage_row WHERE account IN (SELECT unnest(?::VARCHAR[]))", [list(told.left)])
+    found = connection.execute(
+        f"SELECT coalesce({count}, 0) FROM usage_row u WHERE time IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM statement s WHERE s.account = u.account AND u.time >= s.from_time AND u.time < s.until_time)"
+    ).fetchall()
+    missed = int(found[0][0])
+    if missed:
         zone = ZoneInfo(program.zone)
-        told.unsubscribed += count_unsubscribed(connection, "usage_row", period, zone, f"coalesce({count}, 0)")
-        told.outside += outside - told.unsubscribed
+        told.unsubscribed = count_unsubscribed(connection, "usage_row", period, zone, f"coalesce({count}, 0)")
+        told.outside = missed - told.unsubscribed
 
 
 def _beyond(
