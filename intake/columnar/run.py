@@ -212,10 +212,14 @@ def _rate_files(
         counted = _count(connection, f"SELECT count(*) FROM {source.relation}")
     run.counted = counted
     run.read = counted + run.repeated + (rows.refused_rows if settled is None else settled.rejected)
-    dated = counted if not source.has_quantities else _count(connection, f"SELECT count(time) FROM {source.relation}")
-    run.outside = dated - scanned.dated
+    of_those = source.relation
+    if asked.account is not None:
+        of_those = f"(SELECT * FROM {of_those} WHERE CAST(account AS VARCHAR) = {text_literal(asked.account)})"
+    if source.has_quantities or asked.account is not None:
+        counted = _count(connection, f"SELECT count(time) FROM {of_those}")
+    run.outside = counted - scanned.dated
     if run.outside > 0:
-        run.unsubscribed = count_unsubscribed(connection, source.relation, period, ZoneInfo(program.zone))
+        run.unsubscribed = count_unsubscribed(connection, of_those, period, ZoneInfo(program.zone))
         run.outside -= run.unsubscribed
     finish(run, source, prepared, scanned, period, loaded.beyond, {} if settled is None else settled.beyond)
 
