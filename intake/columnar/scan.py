@@ -100,7 +100,8 @@ def scan(
         f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
         f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
     )
-    sums = "coalesce(sum(n), 0), coalesce(sum(dated), 0), coalesce(sum(odd), 0)"
+    of_statements = "" if common is None else " FILTER (WHERE account IN (SELECT account_key FROM statement))"
+    sums = f"coalesce(sum(n), 0), coalesce(sum(dated){of_statements}, 0), coalesce(sum(odd), 0)"
     found = connection.execute(f"SELECT {sums} FROM used").fetchone() or (0, 0, 0)
     metered = _metered({bucket: each for bucket, each in aggregates.items() if bucket not in specials}, bounds)
     filled = {bucket: _special(aggregates[bucket], bounds, each) for bucket, each in known.items()}
