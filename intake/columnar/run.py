@@ -31,6 +31,7 @@ from ..rejects import Reject
 from ..statements import StatementFormat
 from .accounts import load_accounts
 from .cards import Held, make_cards
+from .cells import text_literal
 from .checks import Checked, check_rows, count_unsubscribed
 from .each_events import AskedEach, read_each
 from .failures import interrupted_by_hand, told_of_no_room
@@ -208,10 +209,13 @@ def _rate_files(
         counted = _count(connection, f"SELECT count(*) FROM {source.relation}")
     run.counted = counted
     run.read = counted + run.repeated + (rows.refused_rows if settled is None else settled.rejected)
-    dated = counted if not source.has_quantities else _count(connection, f"SELECT count(time) FROM {source.relation}")
-    run.outside = dated - scanned.dated
+    own = source.relation
+    if asked.account is not None:
+        own = f"(SELECT * FROM {own} WHERE CAST(account AS VARCHAR) = {text_literal(asked.account)})"
+    is_whole = not source.has_quantities and asked.account is None
+    run.outside = (counted if is_whole else _count(connection, f"SELECT count(time) FROM {own}")) - scanned.dated
     if run.outside > 0:
-        run.unsubscribed = count_unsubscribed(connection, source.relation, period, ZoneInfo(program.zone))
+        run.unsubscribed = count_unsubscribed(connection, own, period, ZoneInfo(program.zone))
         run.outside -= run.unsubscribed
     finish(run, source, prepared, scanned, period, loaded.beyond, {} if settled is None else settled.beyond)
 
