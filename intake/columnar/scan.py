@@ -96,7 +96,9 @@ def scan(
         f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
         f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
     )
-    sums = "coalesce(sum(n), 0), coalesce(sum(dated), 0), coalesce(sum(odd), 0)"
+    # Rows of an account that has no statement stand on none.
+    dated = f"SELECT coalesce(sum(u.dated), 0) FROM statement s JOIN {joined}"
+    sums = f"coalesce(sum(n), 0), ({dated}), coalesce(sum(odd), 0)"
     found = connection.execute(f"SELECT {sums} FROM used").fetchone() or (0, 0, 0)
     metered = _metered({bucket: each for bucket, each in aggregates.items() if bucket not in specials}, bounds)
     filled = {bucket: _special(aggregates[bucket], bounds, each) for bucket, each in known.items()}
