@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic, Severity
@@ -122,9 +122,6 @@ class Columnar:
         return statements_of(self.connection, self.program)
 
 
-UNDATED: Final = "quantities without a time and several billing periods"
-BEYOND: Final = "numbers that no column holds"
-
 Watch: TypeAlias = Callable[[str, int | None, Callable[[], float]], AbstractContextManager[None]]
 """Is entered around a scan, with what it does, how many rows it reads (None where that is not known), and what tells how
 many percent of them it has read."""
@@ -212,14 +209,13 @@ def _rate_files(
         counted = _count(connection, f"SELECT count(*) FROM {source.relation}")
     run.counted = counted
     run.read = counted + run.repeated + (rows.refused_rows if settled is None else settled.rejected)
-    of_those = source.relation
+    own = source.relation
     if asked.account is not None:
-        of_those = f"(SELECT * FROM {of_those} WHERE CAST(account AS VARCHAR) = {text_literal(asked.account)})"
-    if source.has_quantities or asked.account is not None:
-        counted = _count(connection, f"SELECT count(time) FROM {of_those}")
-    run.outside = counted - scanned.dated
+        own = f"(SELECT * FROM {own} WHERE CAST(account AS VARCHAR) = {text_literal(asked.account)})"
+    is_whole = not source.has_quantities and asked.account is None
+    run.outside = (counted if is_whole else _count(connection, f"SELECT count(time) FROM {own}")) - scanned.dated
     if run.outside > 0:
-        run.unsubscribed = count_unsubscribed(connection, of_those, period, ZoneInfo(program.zone))
+        run.unsubscribed = count_unsubscribed(connection, own, period, ZoneInfo(program.zone))
         run.outside -= run.unsubscribed
     finish(run, source, prepared, scanned, period, loaded.beyond, {} if settled is None else settled.beyond)
 
@@ -384,7 +380,7 @@ def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange) -> tuple[int
 def _leave_undated(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Leave accounts to the scalar evaluator that have quantities without a time and several statements."""
     connection.execute(
-        f"INSERT INTO scalar_statement SELECT sid, {text_literal(UNDATED)} FROM statement "
+        "INSERT INTO scalar_statement SELECT sid, 'quantities without a time and several billing periods' FROM statement "
         "WHERE account IN (SELECT account FROM statement GROUP BY account HAVING count(*) > 1) AND account_key IN "
         f"(SELECT account FROM {relation} WHERE time IS NULL)"
     )
@@ -394,11 +390,12 @@ def _leave_beyond(
     connection: duckdb.DuckDBPyConnection, beyond: Mapping[int, Subscription], more: Mapping[str, AccountUsage]
 ) -> None:
     """Leave accounts to the scalar evaluator whose attributes or usage no column holds."""
+    wide = "numbers that no column holds"
     for column, type_, values in (("sub", "INTEGER", list(beyond)), ("account", "VARCHAR", list(more))):
         if values:
             connection.execute(
                 f"INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE {column} IN (SELECT unnest(?::{type_}[]))",
-                [BEYOND, values],
+                [wide, values],
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
 from ...engine.batch.metering import Usage, doubtful_sql, filter_sql, given_sql
@@ -26,15 +26,11 @@ from ...engine.batch.number import (
 )
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
-from .cells import text_literal
 from .special import Special
 from .tables import whole_sql
 
 if TYPE_CHECKING:
     import duckdb
-
-
-DOUBTFUL: Final = "usage without the time or field that a price asks for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def scan(
         joined = "used u ON u.sid = s.sid"
     if doubtful is not None:
         connection.execute(
-            f"INSERT INTO scalar_statement SELECT s.sid, {text_literal(DOUBTFUL)} "
+            "INSERT INTO scalar_statement SELECT s.sid, 'usage without the time or field that a price asks for' "
             f"FROM statement s JOIN {joined} WHERE u.doubts > 0"
         )
     bounds = measured(connection, "used", _names(aggregates))
@@ -100,8 +96,9 @@ def scan(
         f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
         f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
     )
-    of_statements = "" if common is None else " FILTER (WHERE account IN (SELECT account_key FROM statement))"
-    sums = f"coalesce(sum(n), 0), coalesce(sum(dated){of_statements}, 0), coalesce(sum(odd), 0)"
+    # Rows of an account that has no statement stand on none.
+    dated = f"SELECT coalesce(sum(u.dated), 0) FROM statement s JOIN {joined}"
+    sums = f"coalesce(sum(n), 0), ({dated}), coalesce(sum(odd), 0)"
     found = connection.execute(f"SELECT {sums} FROM used").fetchone() or (0, 0, 0)
     metered = _metered({bucket: each for bucket, each in aggregates.items() if bucket not in specials}, bounds)
     filled = {bucket: _special(aggregates[bucket], bounds, each) for bucket, each in known.items()}
