@@ -10,6 +10,7 @@ from ..condition import Comparison
 from ..plan import Card, Program
 from ..statement import LineKind
 from .allocation import allocate
+from .bundle import SHARED
 from .closing import TaxShares
 from .ledger import Ledger, Slot, info_of
 from .number import (
@@ -20,6 +21,7 @@ from .number import (
     Integer,
     Number,
     Truth,
+    UnfitError,
     add,
     both,
     choose,
@@ -95,6 +97,8 @@ def apply_cards(
 def _payable(ledger: Ledger, left_by_policies: int, tax_shares: TaxShares) -> list[Integer]:
     """What cards may pay of each line: what a floor adds is not theirs, what a ceiling takes is not owed."""
     sheet = ledger.sheet
+    if any(item.slot.bundle is not None for item in ledger.priced):
+        raise UnfitError(SHARED)
     found = []
     for index, share in enumerate(tax_shares.of_lines()):
         left, own = ledger.left(index), ledger.left(index, left_by_policies)

@@ -16,6 +16,7 @@ from ..plan import Bound, Charge, OfAmount, OfAttribute, OfEach, OfMeter, Poolin
 from ..schedule import Mode, Schedule
 from ..statement import LineKind
 from .buckets import EVERYTHING, Bucket, Metered
+from .bundle import SHARED, Bundle
 from .each_keys import EachKey, EachQuantity, EachShare
 from .facts import StatementFacts
 from .family import Combination, Member, combinations
@@ -82,6 +83,7 @@ class Pricing:
     metered: Metered
     history: Mapping[HistoryKey, Number] = field(default_factory=dict)
     each: Mapping[EachKey, Number] = field(default_factory=dict)
+    bundles: Mapping[int, Bundle] = field(default_factory=dict)
     held: list[Allowance] = field(default_factory=list)
 
     @property
@@ -92,6 +94,8 @@ class Pricing:
     def share_in(self, index: int, window: str) -> tuple[Number, Number] | None:
         """For a priced line: the quantity that lies in a window, and the whole quantity, both before rounding."""
         item = self.ledger.priced[index]
+        if item.slot.bundle is not None:
+            raise UnfitError(SHARED)
         if item.each is not None:
             return self.each[EachShare(item.each, window)], self.each[EachQuantity(item.each)]
         if item.charges is None or item.combination is None:
@@ -151,7 +155,7 @@ def price_charge(pricing: Pricing, index: int) -> None:
     for line in lines:
         ledger.put_priced(line)
     if charge.columns and not charge.bounds_per_row:
-        for gap in _sum_bounds(pricing, charges, lines, stands):
+        for gap in sum_bounds(pricing, charges, lines, stands):
             ledger.put_priced(PricedSlot(gap, tuple(charges)))
 
 
@@ -231,7 +235,9 @@ def _on_ladders(
         raise UnfitError("a charge that is prorated by day")
     match charge.pooling:
         case None:
-            return [_cost(pricing, charges, group.rows, Climb(size)) for group, size in zip(groups, sizes, strict=True)]
+            return [
+                cost_on(pricing, charges, group.rows, Climb(size)) for group, size in zip(groups, sizes, strict=True)
+            ]
         case Pooling.SHARE:
             return _by_share(pricing, charges, groups, sizes)
         case Pooling.ROW_ORDER:
@@ -240,7 +246,8 @@ def _on_ladders(
             raise UnfitError("a ladder that is pooled in time order")
 
 
-def _cost(pricing: Pricing, charges: Sequence[Charge], rows: Sequence[int], climb: Climb) -> Cost:
+def cost_on(pricing: Pricing, charges: Sequence[Charge], rows: Sequence[int], climb: Climb) -> Cost:
+    """What a climb costs on the row of each member's charge."""
     schedules = [charge.rows[row].schedule for charge, row in zip(charges, rows, strict=True)]
     return cost(pricing.sheet, schedules, climb, _factors(pricing, schedules))
 
@@ -285,11 +292,11 @@ def _counted(
         entered = _entered(pricing, index, number)
         end = sheet.let_number(sum_of(before, size))
         if charge.rows[group.rows[0]].schedule.mode is Mode.GRADUATED:
-            found.append(_cost(pricing, charges, group.rows, Climb(end, before, entered)))
+            found.append(cost_on(pricing, charges, group.rows, Climb(end, before, entered)))
             continue
         # On a ladder whose band is that of the whole: the price of all to date, less that of what went before.
-        to_date = _cost(pricing, charges, group.rows, Climb(end))
-        earlier = _cost(pricing, charges, group.rows, Climb(before))
+        to_date = cost_on(pricing, charges, group.rows, Climb(end))
+        earlier = cost_on(pricing, charges, group.rows, Climb(before))
         amount = less(to_date.amount, number_where(entered, earlier.amount, NOTHING))
         refused = either(to_date.refused, both(entered, earlier.refused))
         found.append(Cost(amount, refused, None))
@@ -318,7 +325,7 @@ def _in_row_order(
     for group, size in zip(groups, sizes, strict=True):
         some = sheet.let(compare_numbers(size, Comparison.GREATER, NOTHING))
         end = sheet.let_number(sum_of(position, size))
-        own = _cost(pricing, charges, group.rows, Climb(end, position, resumed, whole))
+        own = cost_on(pricing, charges, group.rows, Climb(end, position, resumed, whole))
         first = both(idle, group.present, negation(earlier))
         takes_turn = sheet.let(either(some, first))
         found.append(_cost_where(takes_turn, own))
@@ -339,7 +346,7 @@ def _by_share(
     earlier: Truth = FALSE
     found: list[Cost] = []
     for group, size in zip(groups, sizes, strict=True):
-        own = _cost(pricing, charges, group.rows, Climb(whole))
+        own = cost_on(pricing, charges, group.rows, Climb(whole))
         first = both(idle, group.present, negation(earlier))
         some = compare_numbers(size, Comparison.GREATER, NOTHING)
         share = number_where(first, fraction(1), ratio_of(size, divisor))
@@ -408,7 +415,7 @@ def _line(pricing: Pricing, charges: Sequence[Charge], group: Group, found: Cost
     return PricedSlot(slot, tuple(charges), group.combination, found.portions)
 
 
-def _sum_bounds(pricing: Pricing, charges: Sequence[Charge], lines: Sequence[PricedSlot], stands: Truth) -> list[Slot]:
+def sum_bounds(pricing: Pricing, charges: Sequence[Charge], lines: Sequence[PricedSlot], stands: Truth) -> list[Slot]:
     """What a floor or cap on the sum of several rows adds or takes: a line of its own."""
     charge, sheet = charges[0], pricing.sheet
     found: list[Slot] = []

@@ -13,6 +13,7 @@ from ..evaluators.proration import bound_step
 from ..plan import BoundKind, PlanBound, Program, Tax
 from ..statement import LineKind
 from .allocation import allocate
+from .bundle import refuse_shares
 from .facts import StatementFacts, stands
 from .family import Member
 from .ledger import Fall, Info, Ledger, Slot, Target, info_of
@@ -150,6 +151,7 @@ class TaxShares:
         sheet = self.ledger.sheet
         shares: list[list[Integer]] = [[] for _ in self.ledger.priced]
         for targets, amount in self.taxes:
+            refuse_shares(len(self.ledger.bundles_of(targets)), len(targets))
             weights = [not_below_zero(self.ledger.left_of(target, self.at)) for target in targets]
             below = compare(amount, Comparison.LESS, ZERO)
             size = sheet.let(not_below_zero(choose(below, negated(amount), amount)))

@@ -14,12 +14,14 @@ from ..derivation import Place
 from ..plan import Card, Charge, Fee, Policy, Tax
 from ..statement import LineKind
 from .allocation import allocate, moved_to_room
+from .bundle import SHARED, Bundle, refuse_shares
 from .family import Combination, Member
 from .number import (
     ZERO,
     Integer,
     Number,
     Truth,
+    UnfitError,
     add,
     choose,
     either,
@@ -68,6 +70,8 @@ class Slot:
     amount: Integer
     quantity: Number | None = None
     on: tuple[tuple[str, Truth], ...] = ()
+    bundle: Bundle | None = None
+    """The lines that stand in this one's place, whose sum `amount` is."""
 
     @property
     def id(self) -> str:
@@ -212,6 +216,8 @@ class Ledger:
         """What targets have left together; with `positive` lines below zero count as nothing."""
         at = self.now if at is None else at
         if positive and not self.never_below(targets):
+            if any(bundle.signed for bundle in self.bundles_of(targets)):
+                raise UnfitError(SHARED)
             return self.sheet.let(add(*(not_below_zero(self.left_of(target, at)) for target in targets)))
         chosen = {index for index, _ in targets}
         while at > 0 and not any(index in chosen for index, _ in self._falls[at - 1].targets):
@@ -228,7 +234,14 @@ class Ledger:
 
     def never_below(self, targets: Sequence[Target]) -> bool:
         """Whether no target can be below zero: nothing takes more from a line than it has left."""
-        return all(self.priced[index].slot.amount.low >= 0 for index, _ in targets)
+        return all(self.priced[index].slot.amount.low >= 0 for index, _ in targets) and not any(
+            bundle.signed for bundle in self.bundles_of(targets)
+        )
+
+    def bundles_of(self, targets: Sequence[Target]) -> list[Bundle]:
+        """The targets that stand for several lines."""
+        found = (self.priced[index].slot.bundle for index, _ in targets)
+        return [bundle for bundle in found if bundle is not None]
 
     def _is_own(self, target: Target) -> bool:
         """Whether a target counts wherever its line is present: elsewhere its amount is zero anyway."""
@@ -245,6 +258,7 @@ class Ledger:
     def _share_out(self, at: int) -> None:
         """Work out what each target of a fall has left after it."""
         fall = self._falls[at - 1]
+        refuse_shares(len(self.bundles_of(fall.targets)), len(fall.targets))
         parts = allocate(self.sheet, fall.size(), fall.weights())
         if fall.cut:
             most = [not_below_zero(self.left_of(target, at - 1)) for target in fall.targets]

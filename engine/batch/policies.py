@@ -13,6 +13,7 @@ from ...money import Rounding
 from ..condition import Comparison
 from ..plan import Combination, Policy, PolicyKind, Program
 from ..statement import LineKind
+from .bundle import SHARED
 from .effects import Effect, Scene, WindowShares
 from .facts import UNKNOWN_ATTRIBUTE, StatementFacts, stands
 from .ledger import Fall, Ledger, Slot, Target, info_of
@@ -133,6 +134,8 @@ def _shares(scene: Scene, own: Sequence[Policy], where: Truth) -> dict[int, Numb
     targets = _targets(own, ledger)
     if not targets:
         return {}
+    if ledger.bundles_of(targets):
+        raise UnfitError(SHARED)
     try:
         effect = scene.effect(own, targets, ledger.now)
         if effect.upper is not None and effect.per_weight is None:

@@ -13,6 +13,7 @@ from ..evaluators.changes import stretches
 from ..plan import BoundKind, OfEach, PolicyKind, Program
 from ..statement import LineKind
 from .buckets import Bucket, Metered
+from .bundle import Bundle
 from .cards import CardColumns, apply_cards
 from .charges import Pricing, begin_allowances, price_charge
 from .closing import apply_bounds, apply_taxes, apply_total_rounding
@@ -24,9 +25,22 @@ from .fees import price_fees
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
 from .number import Integer, Number, UnfitError, add, either
+from .open_slots import is_open, price_open_charge
 from .policies import apply_policies
 from .quantities import quantity_sql
 from .sheet import Parameter, Sheet, text_literal
+
+
+@dataclass(frozen=True, slots=True)
+class BundleLines:
+    """Lines that another query makes, for the charge of this number: `first` is their first place on a statement.
+
+    `statements` selects the `sid` of those that have them; None for all.
+    """
+
+    charge: int
+    first: int
+    statements: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class FamilyQuery:
     totals: str
     scalar: str | None
     infos: tuple[Info, ...]
+    bundles: tuple[BundleLines, ...] = ()
 
 
 def price_family(
@@ -52,6 +67,7 @@ def price_family(
     metered: Metered,
     history: Mapping[HistoryKey, Number],
     each: Mapping[EachKey, Number],
+    bundles: Mapping[int, Bundle],
     attributes: Mapping[str, AttributeColumn],
     cards: CardColumns,
     source: str,
@@ -62,11 +78,13 @@ def price_family(
         raise UnfitError("prices that change inside a billing period")
     sheet = Sheet(len(members))
     ledger = Ledger(sheet, members)
-    pricing = _pricing(program, members, metered, history, each, attributes, ledger)
+    pricing = _pricing(program, members, metered, history, each, bundles, attributes, ledger)
     begin_allowances(pricing)
     for index, charge in enumerate(members[0].plan.charges):
         if isinstance(charge.source, OfEach):
             price_each_charge(pricing, index)
+        elif is_open(pricing, index):
+            price_open_charge(pricing, index)
         else:
             price_charge(pricing, index)
     _close(pricing, cards)
@@ -79,6 +97,7 @@ def _pricing(
     metered: Metered,
     history: Mapping[HistoryKey, Number],
     each: Mapping[EachKey, Number],
+    bundles: Mapping[int, Bundle],
     attributes: Mapping[str, AttributeColumn],
     ledger: Ledger,
 ) -> Pricing:
@@ -88,7 +107,7 @@ def _pricing(
         return metered.quantity(sheet, program.meters[name], Bucket(name))[0]
 
     facts = StatementFacts(sheet, members, attributes, usage, ledger.amounts, program.money)
-    return Pricing(program, sheet, members, ledger, facts, metered, history, each)
+    return Pricing(program, sheet, members, ledger, facts, metered, history, each, bundles)
 
 
 def _close(pricing: Pricing, cards: CardColumns) -> None:
@@ -112,7 +131,14 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
     slots = [slot for slot in ledger.slots if slot.present.known is not False]
     infos: list[Info] = []
     rows: list[str] = []
-    for order, slot in enumerate(slots):
+    bundles: list[BundleLines] = []
+    order = -1
+    for slot in slots:
+        order += 1
+        if slot.bundle is not None:
+            bundles.append(BundleLines(slot.bundle.charge, order, _statements(sheet, slot, slot.bundle, source)))
+            order += slot.bundle.room - 1
+            continue
         info = _info(sheet, slot, infos)
         quantity, exact = quantity_sql(sheet, ledger, slot.quantity)
         condition = slot.present.sql
@@ -131,7 +157,15 @@ def _written(pricing: Pricing, source: str) -> FamilyQuery:
         words = " ".join(f"WHEN {condition.sql} THEN {text_literal(reason)}" for reason, condition in ledger.scalar)
         reasons = sheet.select(source, ["sid", f"CASE {words} END AS reason"])
         scalar = f"SELECT sid, reason FROM ({reasons}) WHERE reason IS NOT NULL"
-    return FamilyQuery(tuple(sheet.parameters), lines, totals, scalar, tuple(infos))
+    return FamilyQuery(tuple(sheet.parameters), lines, totals, scalar, tuple(infos), tuple(bundles))
+
+
+def _statements(sheet: Sheet, slot: Slot, bundle: Bundle, source: str) -> str | None:
+    """The statements on which a bundle's lines stand, where these are not all that have some."""
+    if slot.present.sql == bundle.present.sql:
+        return None
+    asked = sheet.select(source, ["sid", f"{slot.present.sql} AS present"])
+    return f"SELECT sid FROM ({asked}) WHERE present"
 
 
 def total_and_due(ledger: Ledger) -> tuple[Integer, Integer]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
+from ...engine.batch.bundle import WantedBundles
 from ...engine.batch.cards import CardColumns
 from ...engine.batch.each_keys import EachKey, WantedEach
 from ...engine.batch.facts import AttributeColumn
@@ -22,6 +23,7 @@ from .cards import Held
 from .cells import name
 from .each_events import KnownEach
 from .history import Known
+from .open_lines import Opened
 from .tables import insert, whole_sql
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Family:
     unfit: str | None = None
     history: tuple[HistoryKey, ...] = ()
     each: tuple[EachKey, ...] = ()
+    bundles: tuple[int, ...] = ()
+    """The charges whose lines come from queries of their own."""
 
 
 def plan_families(
@@ -51,16 +55,16 @@ def plan_families(
     wanted = Wanted()
     found: list[Family] = []
     for number, own in enumerate(families(members)):
-        asked, history, each = Wanted(wanted), WantedHistory(), WantedEach()
+        asked, history, each, bundles = Wanted(wanted), WantedHistory(), WantedEach(), WantedBundles()
         try:
-            price_family(program, own, Metered(asked), history, each, attributes, cards, "metered")
+            price_family(program, own, Metered(asked), history, each, bundles, attributes, cards, "metered")
         except UnfitError as unfit:
             found.append(Family(number, own, str(unfit)))
         except TooLargeError:
             found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            found.append(Family(number, own, None, tuple(history), tuple(each)))
+            found.append(Family(number, own, None, tuple(history), tuple(each), tuple(bundles)))
     return tuple(found), tuple(wanted)
 
 
@@ -80,23 +84,28 @@ def price(
     metered: Metered,
     history: Mapping[int, Known | str],
     each: Mapping[int, KnownEach | str],
+    opened: Opened,
     attributes: Mapping[str, AttributeColumn],
     held: Held,
 ) -> Priced:
     """Put what is left to the scalar evaluator into `scalar_statement` (sid, reason); the queries for the rest."""
     lines: list[str] = []
     totals: list[str] = []
-    infos: list[Info] = []
+    infos: list[Info] = list(opened.infos)
     for index, family in enumerate(planned):
         source, reason, query = f"family_{index}", family.unfit, None
         known = history.get(family.number)
         events = each.get(family.number)
-        reason = next((found for found in (reason, known, events) if isinstance(found, str)), None)
+        bundles = opened.families.get(family.number, {})
+        reason = next((found for found in (reason, known, events, bundles) if isinstance(found, str)), None)
         if reason is None:
             numbers = known.numbers if isinstance(known, Known) else {}
             rated = events.numbers if isinstance(events, KnownEach) else {}
+            own = {} if isinstance(bundles, str) else {index: item.bundle for index, item in bundles.items()}
             try:
-                query = price_family(program, family.members, metered, numbers, rated, attributes, held.columns, source)
+                query = price_family(
+                    program, family.members, metered, numbers, rated, own, attributes, held.columns, source
+                )
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -106,13 +115,18 @@ def price(
             continue
         joined = [known.table] if isinstance(known, Known) else []
         joined += events.tables if isinstance(events, KnownEach) else []
+        opens = {} if isinstance(bundles, str) else bundles
+        joined += [item.table for item in opens.values()]
         joined += ["statement_card"] if held.any else []
         _make_source(connection, source, family, query, joined, alone=len(planned) == 1)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         if query.lines is not None:
-            columns = f"sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to"
+            columns = (
+                f'sid, ord, info + {len(infos)} AS info, amount, quantity, exact, NULL::VARCHAR AS "by", applied_to'
+            )
             lines.append(f"SELECT {columns} FROM ({query.lines})")
+        lines += [opens[own.charge].lines_sql(family.members, own.first, own.statements) for own in query.bundles]
         totals.append(query.totals)
         infos.extend(query.infos)
     return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))

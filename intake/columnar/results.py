@@ -45,7 +45,7 @@ def fill(
     chosen: set[int] = {row[0] for row in connection.execute("SELECT sid FROM scalar_statement").fetchall()}
     others = " WHERE sid NOT IN (SELECT sid FROM scalar_statement)" if chosen else ""
     if priced.lines is not None:
-        columns = "sid, ord, info, amount, quantity, exact, NULL, applied_to, NULL"
+        columns = 'sid, ord, info, amount, quantity, exact, "by", applied_to, NULL'
         connection.execute(f"INSERT INTO line SELECT {columns} FROM ({priced.lines}){others}")
     if priced.totals is not None:
         connection.execute(f"INSERT INTO statement_total SELECT sid, total, due FROM ({priced.totals}){others}")

@@ -37,6 +37,7 @@ from .each_events import AskedEach, read_each
 from .failures import interrupted_by_hand, told_of_no_room
 from .history import Asked, read_history
 from .odd_rows import SettledUsage, settle
+from .open_lines import AskedBundles, read_open
 from .pricing import Family, attribute_columns, plan_families, price
 from .read_back import statements_of
 from .results import fill
@@ -351,8 +352,12 @@ def finish(
     history = read_history(connection, program, usage, relation, asked) if asked else {}
     events = [AskedEach(family.number, family.members, family.each) for family in families if family.each]
     each = read_each(connection, program, usage, relation, source.types, events)
+    wanted = [AskedBundles(family.number, family.members, family.bundles) for family in families if family.bundles]
+    opened = read_open(connection, program, usage, relation, source.types, prepared.statements.common, wanted)
     run.source, run.period, run.beyond, run.more = source, period, beyond, more
-    priced = price(connection, program, families, scanned.metered, history, each, prepared.attributes, prepared.held)
+    priced = price(
+        connection, program, families, scanned.metered, history, each, opened, prepared.attributes, prepared.held
+    )
     _leave_beyond(connection, beyond, more)
     run.scalar = _reasons(connection, prepared.statements)
     lone = (

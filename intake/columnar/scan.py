@@ -158,7 +158,7 @@ def _names(aggregates: Mapping[Bucket, Aggregate]) -> list[str]:
 def _cells(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[int, int]]) -> str:
     """The columns of `metered`: whole numbers, and whether there was usage."""
     columns = [column for each in aggregates.values() for column in each.columns]
-    numbers = "".join(f", {_cell(name, scale, *bounds[name])} AS {name}" for name, _, scale in columns)
+    numbers = "".join(f", {cell_sql(name, scale, *bounds[name])} AS {name}" for name, _, scale in columns)
     return numbers + "".join(f", {each.used_sql} AS {each.top}_u" for each in aggregates.values())
 
 
@@ -177,12 +177,12 @@ def _special_cells(aggregates: Mapping[Bucket, Aggregate], known: Mapping[Bucket
 
 def _special(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]], each: Special) -> Filled:
     """A bucket whose quantity a query of its own found, with what was metered elsewhere."""
-    plain, column = _filled(aggregate, bounds), f"{aggregate.top}_s"
+    plain, column = filled_of(aggregate, bounds), f"{aggregate.top}_s"
     return Filled(each.number(column, f"{column}_d"), plain.given, either(Truth(f"{column}_u"), plain.used))
 
 
 def _metered(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[int, int]]) -> Metered:
-    return Metered({bucket: _filled(aggregate, bounds) for bucket, aggregate in aggregates.items()})
+    return Metered({bucket: filled_of(aggregate, bounds) for bucket, aggregate in aggregates.items()})
 
 
 def measured(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> Mapping[str, tuple[int, int]]:
@@ -200,14 +200,17 @@ def _unscaled(text: str | None) -> int:
     return 0 if text is None else int(text.replace(".", ""))
 
 
-def _cell(name: str, scale: int, low: int, high: int) -> str:
+def cell_sql(name: str, scale: int, low: int, high: int) -> str:
+    """A column of the relation `u` as a whole number over its scale, of the narrowest type for its bounds."""
     type_ = type_of(low, high)
     if scale == 0:
         return f"coalesce(u.{name}, 0)::{type_}"
     return f"coalesce({whole_sql(f'u.{name}', scale, max(-low, high))}, 0)::{type_}"
 
 
-def _filled(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]]) -> Filled:
+def filled_of(aggregate: Aggregate, bounds: Mapping[str, tuple[int, int]]) -> Filled:
+    """A bucket over the columns of its aggregate, which are whole numbers with these bounds."""
+
     def integer(name: str) -> Integer:
         low, high = bounds[name]
         return literal(low) if low == high else Integer(name, low, high)

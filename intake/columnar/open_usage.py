@@ -1,0 +1,171 @@
+"""Usage added up by statement and by what the tables of a charge can tell apart, in one grouped query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...engine.batch.buckets import Bucket, Metered
+from ...engine.batch.columns import EventColumns
+from ...engine.batch.lookup import Lookup, Reading, SourceColumn
+from ...engine.batch.metering import Usage, filter_sql
+from ...engine.batch.number import UnfitError
+from ...engine.batch.samples import distinct_sql
+from ...engine.batch.sheet import text_literal
+from ...engine.batch.simple import Aggregate, is_simple
+from ...engine.batch.windows import window_sql
+from ...engine.plan import Aggregation, Charge, ColumnKind, Meter, Program
+from .cells import name
+from .scan import aggregates_of, cell_sql, filled_of, measured
+
+if TYPE_CHECKING:
+    import duckdb
+
+UNDECIDED = "quantities without the time or field that a price asks for"
+
+
+def reading_of(connection: duckdb.DuckDBPyConnection, columns: EventColumns, types: Mapping[str, str]) -> Reading:
+    """Where a query finds fields of an event and attributes of accounts."""
+    attributes = dict(row[:2] for row in connection.execute("DESCRIBE statement").fetchall())
+    return {
+        **{
+            (ColumnKind.FIELD, field): SourceColumn(column.sql, types[f"f_{field}"])
+            for field, column in columns.fields.items()
+            if f"f_{field}" in types
+        },
+        **{
+            (ColumnKind.ATTRIBUTE, column.removeprefix("a_")): SourceColumn(name(column), type_)
+            for column, type_ in attributes.items()
+            if column.startswith("a_")
+        },
+    }
+
+
+def window_membership(program: Program, usage: Usage) -> Callable[[str], str]:
+    """The membership of a row's time in a window."""
+    return lambda window: window_sql(program.windows[window], "time", usage.reach, usage.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The view `<table>_keyed`: usage by statement (`sid`, `version`, `variant`) and reduced keys, as an aggregate.
+
+    `by_line` adds it up by line, as the table `<table>_group`.
+    """
+
+    table: str
+    meter: Meter
+    aggregate: Aggregate
+
+    def by_line(self, connection: duckdb.DuckDBPyConnection, lookup: Lookup) -> Groups:
+        """Make the table of quantities by statement and line, from the answers to the keys."""
+        function = {Aggregation.MINIMUM: "min", Aggregation.MAXIMUM: "max"}.get(self.meter.aggregation, "sum")
+        found = []
+        for column, _, _ in self.aggregate.columns:
+            own = f"{function if column == self.aggregate.top else 'sum'}(k.{column})"
+            if column == self.aggregate.top and self.meter.aggregation is Aggregation.UNIQUE:
+                own = "count(DISTINCT k.value)"
+            found.append(f"{own} AS {column}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {self.table}_group AS SELECT k.sid, k.version, a.line, {', '.join(found)} "
+            f"FROM {self.table}_keyed k JOIN {self.table}_answer a ON {lookup.join_sql('k', 'a')} "
+            "WHERE a.line IS NOT NULL GROUP BY k.sid, k.version, a.line"
+        )
+        return self
+
+    def cells(self, connection: duckdb.DuckDBPyConnection) -> tuple[Metered, str]:
+        """The bucket over columns of whole numbers, and these columns as expressions over the table as `u`."""
+        names = [column for column, _, _ in self.aggregate.columns]
+        bounds = measured(connection, f"{self.table}_group", names)
+        cells = "".join(
+            f", {cell_sql(column, scale, *bounds[column])} AS {column}" for column, _, scale in self.aggregate.columns
+        )
+        return Metered({Bucket(self.meter.name): filled_of(self.aggregate, bounds)}), cells
+
+
+def add_up(
+    connection: duckdb.DuckDBPyConnection,
+    program: Program,
+    usage: Usage,
+    relation: str,
+    common: tuple[int, int] | None,
+    meter: Meter,
+    charge: Charge,
+    lookup: Lookup,
+    table: str,
+) -> Groups:
+    """Scan usage once. Statements of which no query says to what a quantity belongs go into `scalar_statement`."""
+    columns = usage.events[meter.event]
+    if not is_simple(meter, columns):
+        raise UnfitError("a table whose columns may hold any value, for a meter that is no single sum")
+    aggregate = aggregates_of(program, usage, [Bucket(meter.name)])[Bucket(meter.name)]
+    inner = [f"{key.expression} AS {key.name}" for key in lookup.keys if key.column.kind is ColumnKind.FIELD]
+    if lookup.windows:
+        inner.append(f"{lookup.windows_sql(lookup.window_sql)} AS windows")
+    named = [key.name for key in lookup.keys if key.column.kind is ColumnKind.FIELD]
+    named += ["windows"] if lookup.windows else []
+    sums = [(column, sql) for column, sql, _ in aggregate.columns]
+    if meter.aggregation is Aggregation.UNIQUE:
+        # Quantities that were metered elsewhere have fields too, and are added.
+        event = filter_sql(program, meter, Bucket(meter.name), usage)
+        inner.append(f"CASE WHEN {event} THEN {distinct_sql(meter, columns)} END AS value")
+        named.append("value")
+        sums[0] = (aggregate.top, "0")
+    doubtful = _doubtful(meter, charge, lookup, usage)
+    if doubtful is not None:
+        sums.append(("doubts", f"count(*) FILTER (WHERE {doubtful})"))
+    counted = ", ".join(f"{sql} AS {column}" for column, sql in sums)
+    where = _counts(program, meter, usage)
+    undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
+    if common is not None:
+        low, high = (f"make_timestamptz({edge})" for edge in common)
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table}_used AS SELECT {', '.join(['account', *inner, counted])} "
+            f"FROM {relation} WHERE ((time >= {low} AND time < {high}){undated}) AND ({where}) "
+            f"GROUP BY {', '.join(map(str, range(1, 2 + len(inner))))}"
+        )
+        joined = "s.account_key = u.account"
+    else:
+        inside = f"((u.time >= s.from_time AND u.time < s.until_time){' OR u.time IS NULL' if undated else ''})"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table}_used AS SELECT {', '.join(['s.sid', *inner, counted])} "
+            f"FROM {relation} u JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s "
+            f"ON u.account = s.account_key AND {inside} WHERE {where} "
+            f"GROUP BY {', '.join(map(str, range(1, 2 + len(inner))))}"
+        )
+        joined = "s.sid = u.sid"
+    if doubtful is not None:
+        connection.execute(
+            f"INSERT INTO scalar_statement SELECT DISTINCT s.sid, {text_literal(UNDECIDED)} FROM {table}_used u "
+            f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member WHERE u.doubts > 0"
+        )
+    own = [f"{key.expression} AS {key.name}" for key in lookup.keys if key.column.kind is ColumnKind.ATTRIBUTE]
+    variant = len(lookup.trees) > 1
+    selected = ["s.sid", "v.version", *(["w.variant"] if variant else []), *own, *(f"u.{each}" for each in named)]
+    selected += [f"u.{column}" for column, _ in sums]
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {table}_keyed AS SELECT {', '.join(selected)} FROM {table}_used u "
+        f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member"
+        f"{f' JOIN {table}_variant w ON w.version = v.version' if variant else ''}"
+    )
+    return Groups(table, meter, aggregate)
+
+
+def _counts(program: Program, meter: Meter, usage: Usage) -> str:
+    """Whether a row is one that the meter counts, or a quantity of it."""
+    where = filter_sql(program, meter, Bucket(meter.name), usage)
+    field = None if meter.field is None else usage.events[meter.event].fields[meter.field]
+    if field is not None and not field.required:
+        where = f"{where} AND {field.sql} IS NOT NULL"
+    return where if usage.quantity_scale is None else f"({where}) OR meter = {text_literal(meter.name)}"
+
+
+def _doubtful(meter: Meter, charge: Charge, lookup: Lookup, usage: Usage) -> str | None:
+    """Whether a row is a quantity of which no query says to what it belongs; None where none can be."""
+    if usage.quantity_scale is None:
+        return None
+    fields = usage.events[meter.event].fields
+    doubts = [f"{fields[column.name].sql} IS NULL" for column in charge.columns if column.kind is ColumnKind.FIELD]
+    doubts += ["time IS NULL"] if lookup.windows else []
+    return f"meter = {text_literal(meter.name)} AND ({' OR '.join(doubts)})" if doubts else None
