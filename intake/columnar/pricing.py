@@ -15,7 +15,9 @@ from ...engine.batch.history import HistoryKey, WantedHistory
 from ...engine.batch.ledger import Info
 from ...engine.batch.metering import Wanted
 from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
-from ...engine.batch.pricing import FamilyQuery, price_family
+from ...engine.batch.pricing import price_family, turns_asked
+from ...engine.batch.sheet import Parameter
+from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
@@ -23,6 +25,7 @@ from .cells import name
 from .each_events import KnownEach
 from .history import Known
 from .tables import insert, whole_sql
+from .turns import Rows, read_turns
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +42,8 @@ class Family:
     unfit: str | None = None
     history: tuple[HistoryKey, ...] = ()
     each: tuple[EachKey, ...] = ()
+    turns: bool = False
+    """Whether charges are pooled in time order."""
 
 
 def plan_families(
@@ -51,16 +56,16 @@ def plan_families(
     wanted = Wanted()
     found: list[Family] = []
     for number, own in enumerate(families(members)):
-        asked, history, each = Wanted(wanted), WantedHistory(), WantedEach()
+        asked, history, each, turns = Wanted(wanted), WantedHistory(), WantedEach(), WantedTurns()
         try:
-            price_family(program, own, Metered(asked), history, each, attributes, cards, "metered")
+            price_family(program, own, Metered(asked), history, each, attributes, cards, "metered", turns)
         except UnfitError as unfit:
             found.append(Family(number, own, str(unfit)))
         except TooLargeError:
             found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            found.append(Family(number, own, None, tuple(history), tuple(each)))
+            found.append(Family(number, own, None, tuple(history), tuple(each), is_in_time_order(own[0])))
     return tuple(found), tuple(wanted)
 
 
@@ -82,6 +87,7 @@ def price(
     each: Mapping[int, KnownEach | str],
     attributes: Mapping[str, AttributeColumn],
     held: Held,
+    rows: Rows,
 ) -> Priced:
     """Put what is left to the scalar evaluator into `scalar_statement` (sid, reason); the queries for the rest."""
     lines: list[str] = []
@@ -92,11 +98,22 @@ def price(
         known = history.get(family.number)
         events = each.get(family.number)
         reason = next((found for found in (reason, known, events) if isinstance(found, str)), None)
+        joined = [known.table] if isinstance(known, Known) else []
+        joined += events.tables if isinstance(events, KnownEach) else []
         if reason is None:
             numbers = known.numbers if isinstance(known, Known) else {}
             rated = events.numbers if isinstance(events, KnownEach) else {}
+            turns: Mapping[TurnsKey, Number] = {}
             try:
-                query = price_family(program, family.members, metered, numbers, rated, attributes, held.columns, source)
+                if family.turns:
+                    sheet, asked = turns_asked(program, family.members, metered, numbers, rated, attributes)
+                    alone = len(planned) == 1
+                    _make_source(connection, f"{source}_turns", family, sheet.parameters, joined, alone=alone)
+                    found = read_turns(connection, program, rows, sheet, asked, f"{source}_turns")
+                    joined, turns = [*joined, *found.tables], found.numbers
+                query = price_family(
+                    program, family.members, metered, numbers, rated, attributes, held.columns, source, turns
+                )
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -104,10 +121,8 @@ def price(
         if query is None:
             _leave(connection, family, reason or TOO_LARGE)
             continue
-        joined = [known.table] if isinstance(known, Known) else []
-        joined += events.tables if isinstance(events, KnownEach) else []
         joined += ["statement_card"] if held.any else []
-        _make_source(connection, source, family, query, joined, alone=len(planned) == 1)
+        _make_source(connection, source, family, query.parameters, joined, alone=len(planned) == 1)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         if query.lines is not None:
@@ -130,7 +145,7 @@ def _make_source(
     connection: duckdb.DuckDBPyConnection,
     source: str,
     family: Family,
-    query: FamilyQuery,
+    parameters: Sequence[Parameter],
     joined: Sequence[str],
     *,
     alone: bool,
@@ -138,9 +153,9 @@ def _make_source(
     """The view that a family's query reads: its statements, its parameters by member, and what earlier usage decides."""
     sql = "SELECT * FROM metered"
     sql += "".join(f" LEFT JOIN {table} USING (sid)" for table in joined)
-    if query.parameters:
-        types = {"member": "INTEGER", **{parameter.name: parameter.type_ for parameter in query.parameters}}
-        columns = [parameter.values for parameter in query.parameters]
+    if parameters:
+        types = {"member": "INTEGER", **{parameter.name: parameter.type_ for parameter in parameters}}
+        columns = [parameter.values for parameter in parameters]
         rows = [[member.number, *(own[at] for own in columns)] for at, member in enumerate(family.members)]
         insert(connection, f"{source}_parameter", types, rows)
         sql += f" JOIN {source}_parameter USING (member)"

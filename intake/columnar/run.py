@@ -45,6 +45,7 @@ from .scan import Scanned, scan
 from .special import read_special
 from .spilling import spilling
 from .statements import Statements, make_statements
+from .turns import Rows
 from .usage import UsageRelation, usage_relation
 from .verify import Verified, verify
 from .writing import write_columnar
@@ -352,7 +353,10 @@ def finish(
     events = [AskedEach(family.number, family.members, family.each) for family in families if family.each]
     each = read_each(connection, program, usage, relation, source.types, events)
     run.source, run.period, run.beyond, run.more = source, period, beyond, more
-    priced = price(connection, program, families, scanned.metered, history, each, prepared.attributes, prepared.held)
+    rows = Rows(relation, source.types, usage)
+    priced = price(
+        connection, program, families, scanned.metered, history, each, prepared.attributes, prepared.held, rows
+    )
     _leave_beyond(connection, beyond, more)
     run.scalar = _reasons(connection, prepared.statements)
     lone = (
