@@ -51,6 +51,7 @@ from .number import (
     sum_of,
 )
 from .sheet import Sheet
+from .time_order import AskedTurns, Share, Turns, priced_in_time, rungs_of
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class Pricing:
     history: Mapping[HistoryKey, Number] = field(default_factory=dict)
     each: Mapping[EachKey, Number] = field(default_factory=dict)
     bundles: Mapping[int, Bundle] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
     held: list[Allowance] = field(default_factory=list)
 
     @property
@@ -243,7 +245,7 @@ def _on_ladders(
         case Pooling.ROW_ORDER:
             return _in_row_order(pricing, charges, groups, sizes)
         case Pooling.TIME_ORDER:
-            raise UnfitError("a ladder that is pooled in time order")
+            return _in_time_order(pricing, charges, groups, sizes)
 
 
 def cost_on(pricing: Pricing, charges: Sequence[Charge], rows: Sequence[int], climb: Climb) -> Cost:
@@ -333,6 +335,38 @@ def _in_row_order(
         resumed = sheet.let(either(resumed, some))
         earlier = sheet.let(either(earlier, group.present))
     return found
+
+
+def _in_time_order(
+    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+) -> list[Cost]:
+    """Each event goes on where the one before it ended, at the prices of its combination."""
+    sheet, source = pricing.sheet, charges[0].source
+    assert isinstance(source, OfMeter), "only usage has an order in time"
+    if pricing.program.meters[source.meter].rounding is not None:
+        raise UnfitError("a ladder in order of time, of quantities that are rounded")
+    index = next(at for at, item in enumerate(pricing.members[0].plan.charges) if item.name == charges[0].name)
+    idle = sheet.let(compare_numbers(sheet.let_number(sum_of(*sizes)), Comparison.IS, NOTHING))
+    earlier: Truth = FALSE
+    shares: list[Share] = []
+    for group, size in zip(groups, sizes, strict=True):
+        schedules = tuple(charge.rows[row].schedule for charge, row in zip(charges, group.rows, strict=True))
+        first = sheet.let(both(idle, group.present, negation(earlier)))
+        foot = cost_on(pricing, charges, group.rows, Climb(NOTHING))
+        shares.append(Share(schedules, size, tuple(_factors(pricing, schedules)), first, foot))
+        earlier = sheet.let(either(earlier, group.present))
+    includes = any(allowance.meter == source.meter for allowance in pricing.held)
+    freed = tuple(number_not_below_zero(less(group.metered, size)) for group, size in zip(groups, sizes, strict=True))
+    pricing.turns.asked.append(
+        AskedTurns(
+            index,
+            source.meter,
+            tuple(bucket_of(charges[0], group.combination).cases for group in groups),
+            tuple(rungs_of(sheet, share.schedules, share.factors) for share in shares),
+            freed if includes else None,
+        )
+    )
+    return priced_in_time(sheet, pricing.turns, index, shares)
 
 
 def _by_share(

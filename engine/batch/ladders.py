@@ -63,14 +63,14 @@ def cost(sheet: Sheet, schedules: Sequence[Schedule], climb: Climb, factors: Seq
 
     `factors` multiply the bands' widths, 1 where nothing depends.
     """
-    uppers = _uppers(sheet, schedules, factors)
+    uppers = uppers_of(sheet, schedules, factors)
     quantity = sheet.let_number(number_not_below_zero(climb.end))
     if schedules[0].mode is Mode.GRADUATED:
         return _graduated(sheet, schedules, uppers, quantity, climb)
     return _whole(sheet, schedules, uppers, quantity, climb)
 
 
-def _uppers(sheet: Sheet, schedules: Sequence[Schedule], factors: Sequence[Number]) -> list[Number | None]:
+def uppers_of(sheet: Sheet, schedules: Sequence[Schedule], factors: Sequence[Number]) -> list[Number | None]:
     """The upper bounds with dependent widths multiplied out, as `schedule.settled`."""
     found: list[Number | None] = []
     reach: Number = NOTHING
@@ -215,4 +215,4 @@ def as_number(value: Integer) -> Number:
     return Number(value)
 
 
-__all__ = ["ONE", "Climb", "Cost", "as_number", "cost"]
+__all__ = ["ONE", "Climb", "Cost", "as_number", "cost", "uppers_of"]

@@ -29,6 +29,7 @@ from .open_slots import is_open, price_open_charge
 from .policies import apply_policies
 from .quantities import quantity_sql
 from .sheet import Parameter, Sheet, text_literal
+from .time_order import AskedTurns, TurnsKey, WantedTurns
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def price_family(
     attributes: Mapping[str, AttributeColumn],
     cards: CardColumns,
     source: str,
+    turns: Mapping[TurnsKey, Number] | None = None,
 ) -> FamilyQuery:
     """The query that prices the statements of a family. Raises `UnfitError` or `TooLargeError` where there is none."""
     members = tuple(members)
@@ -79,16 +81,41 @@ def price_family(
     sheet = Sheet(len(members))
     ledger = Ledger(sheet, members)
     pricing = _pricing(program, members, metered, history, each, bundles, attributes, ledger)
+    pricing.turns.numbers = {} if turns is None else turns
+    _price_charges(pricing)
+    _close(pricing, cards)
+    return _written(pricing, source)
+
+
+def turns_asked(
+    program: Program,
+    members: Sequence[Member],
+    metered: Metered,
+    history: Mapping[HistoryKey, Number],
+    each: Mapping[EachKey, Number],
+    bundles: Mapping[int, Bundle],
+    attributes: Mapping[str, AttributeColumn],
+) -> tuple[Sheet, Sequence[AskedTurns]]:
+    """What the charges of a family ask of their events in order, and the sheet that names it: turns come off what was
+    metered and included. Raises as `price_family`."""
+    sheet = Sheet(len(members))
+    pricing = _pricing(
+        program, tuple(members), metered, history, each, bundles, attributes, Ledger(sheet, tuple(members))
+    )
+    pricing.turns.numbers = WantedTurns()
+    _price_charges(pricing)
+    return sheet, pricing.turns.asked
+
+
+def _price_charges(pricing: Pricing) -> None:
     begin_allowances(pricing)
-    for index, charge in enumerate(members[0].plan.charges):
+    for index, charge in enumerate(pricing.members[0].plan.charges):
         if isinstance(charge.source, OfEach):
             price_each_charge(pricing, index)
         elif is_open(pricing, index):
             price_open_charge(pricing, index)
         else:
             price_charge(pricing, index)
-    _close(pricing, cards)
-    return _written(pricing, source)
 
 
 def _pricing(

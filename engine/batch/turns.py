@@ -20,12 +20,14 @@ from .windows import epoch_us_sql
 
 
 class TurnsQuery(Record):
-    """The text of a SELECT with `sid`, `k0`, `k1`, …, `low`, `high` and `ambiguous`, one row per turn.
+    """The text of a SELECT with `sid`, `k0`, `k1`, …, `low`, `high`, `us`, `oid`, `osource`, `tied` and `ambiguous`,
+    one row per turn.
 
     A turn goes from `low` to `high` (integers over `scale`, in the meter's unit) on the ladder of its statement: what
     one event puts on it. Turns that follow one another without a gap are one climb, so that prices have to be taken as
     differences between the two ends. Where a row of a statement is `ambiguous`, the statement is one for the scalar
-    evaluator: it refuses it, or the order of usage at one instant is not known to SQL.
+    evaluator, which may refuse it. A turn is `tied` where SQL does not know whether it comes before another one of its
+    instant (`us`, `oid`, `osource`) and of other keys: they stand on the ladder together, each somewhere on their part.
     """
 
     sql: str
@@ -83,12 +85,12 @@ def time_order_sql(
     refused = "size < 0 OR (undated AND size <> 0)"
     turned = (
         f"turned AS (SELECT {groups.names}, rest, sum(rest) OVER own AS high, "
-        f"coalesce({same} AND ({other}), FALSE) OR {refused} AS ambiguous FROM sized "
+        f"us, oid, osource, coalesce({same} AND ({other}), FALSE) AS tied, {refused} AS ambiguous FROM sized "
         f"WINDOW own AS (PARTITION BY sid ORDER BY {', '.join((*order, *keys_of))} ROWS UNBOUNDED PRECEDING))"
     )
     sql = (
-        f"WITH {', '.join((*tables, turned))} SELECT {groups.names}, high - rest AS low, high, ambiguous FROM turned "
-        "WHERE rest > 0 OR ambiguous"
+        f"WITH {', '.join((*tables, turned))} SELECT {groups.names}, high - rest AS low, high, us, oid, osource, tied, "
+        "ambiguous FROM turned WHERE rest > 0 OR ambiguous"
     )
     return TurnsQuery(sql, scale)
 

@@ -16,7 +16,9 @@ from ...engine.batch.history import HistoryKey, WantedHistory
 from ...engine.batch.ledger import Info
 from ...engine.batch.metering import Wanted
 from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
-from ...engine.batch.pricing import FamilyQuery, price_family
+from ...engine.batch.pricing import price_family, turns_asked
+from ...engine.batch.sheet import Parameter
+from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
@@ -25,6 +27,7 @@ from .each_events import KnownEach
 from .history import Known
 from .open_lines import Opened
 from .tables import insert, whole_sql
+from .turns import Rows, read_turns
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +46,8 @@ class Family:
     each: tuple[EachKey, ...] = ()
     bundles: tuple[int, ...] = ()
     """The charges whose lines come from queries of their own."""
+    turns: bool = False
+    """Whether charges are pooled in time order."""
 
 
 def plan_families(
@@ -55,16 +60,18 @@ def plan_families(
     wanted = Wanted()
     found: list[Family] = []
     for number, own in enumerate(families(members)):
-        asked, history, each, bundles = Wanted(wanted), WantedHistory(), WantedEach(), WantedBundles()
+        asked, history, each = Wanted(wanted), WantedHistory(), WantedEach()
+        bundles, turns = WantedBundles(), WantedTurns()
         try:
-            price_family(program, own, Metered(asked), history, each, bundles, attributes, cards, "metered")
+            price_family(program, own, Metered(asked), history, each, bundles, attributes, cards, "metered", turns)
         except UnfitError as unfit:
             found.append(Family(number, own, str(unfit)))
         except TooLargeError:
             found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            found.append(Family(number, own, None, tuple(history), tuple(each), tuple(bundles)))
+            ordered = is_in_time_order(own[0])
+            found.append(Family(number, own, None, tuple(history), tuple(each), tuple(bundles), ordered))
     return tuple(found), tuple(wanted)
 
 
@@ -87,6 +94,7 @@ def price(
     opened: Opened,
     attributes: Mapping[str, AttributeColumn],
     held: Held,
+    rows: Rows,
 ) -> Priced:
     """Put what is left to the scalar evaluator into `scalar_statement` (sid, reason); the queries for the rest."""
     lines: list[str] = []
@@ -98,13 +106,24 @@ def price(
         events = each.get(family.number)
         bundles = opened.families.get(family.number, {})
         reason = next((found for found in (reason, known, events, bundles) if isinstance(found, str)), None)
+        opens = {} if isinstance(bundles, str) else bundles
+        joined = [known.table] if isinstance(known, Known) else []
+        joined += events.tables if isinstance(events, KnownEach) else []
+        joined += [item.table for item in opens.values()]
         if reason is None:
             numbers = known.numbers if isinstance(known, Known) else {}
             rated = events.numbers if isinstance(events, KnownEach) else {}
-            own = {} if isinstance(bundles, str) else {index: item.bundle for index, item in bundles.items()}
+            own = {index: item.bundle for index, item in opens.items()}
+            turns: Mapping[TurnsKey, Number] = {}
             try:
+                if family.turns:
+                    sheet, asked = turns_asked(program, family.members, metered, numbers, rated, own, attributes)
+                    alone = len(planned) == 1
+                    _make_source(connection, f"{source}_turns", family, sheet.parameters, joined, alone=alone)
+                    found = read_turns(connection, program, rows, sheet, asked, f"{source}_turns")
+                    joined, turns = [*joined, *found.tables], found.numbers
                 query = price_family(
-                    program, family.members, metered, numbers, rated, own, attributes, held.columns, source
+                    program, family.members, metered, numbers, rated, own, attributes, held.columns, source, turns
                 )
             except UnfitError as unfit:
                 reason = str(unfit)
@@ -113,12 +132,8 @@ def price(
         if query is None:
             _leave(connection, family, reason or TOO_LARGE)
             continue
-        joined = [known.table] if isinstance(known, Known) else []
-        joined += events.tables if isinstance(events, KnownEach) else []
-        opens = {} if isinstance(bundles, str) else bundles
-        joined += [item.table for item in opens.values()]
         joined += ["statement_card"] if held.any else []
-        _make_source(connection, source, family, query, joined, alone=len(planned) == 1)
+        _make_source(connection, source, family, query.parameters, joined, alone=len(planned) == 1)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         if query.lines is not None:
@@ -144,7 +159,7 @@ def _make_source(
     connection: duckdb.DuckDBPyConnection,
     source: str,
     family: Family,
-    query: FamilyQuery,
+    parameters: Sequence[Parameter],
     joined: Sequence[str],
     *,
     alone: bool,
@@ -152,9 +167,9 @@ def _make_source(
     """The view that a family's query reads: its statements, its parameters by member, and what earlier usage decides."""
     sql = "SELECT * FROM metered"
     sql += "".join(f" LEFT JOIN {table} USING (sid)" for table in joined)
-    if query.parameters:
-        types = {"member": "INTEGER", **{parameter.name: parameter.type_ for parameter in query.parameters}}
-        columns = [parameter.values for parameter in query.parameters]
+    if parameters:
+        types = {"member": "INTEGER", **{parameter.name: parameter.type_ for parameter in parameters}}
+        columns = [parameter.values for parameter in parameters]
         rows = [[member.number, *(own[at] for own in columns)] for at, member in enumerate(family.members)]
         insert(connection, f"{source}_parameter", types, rows)
         sql += f" JOIN {source}_parameter USING (member)"

@@ -46,6 +46,7 @@ from .scan import Scanned, scan
 from .special import read_special
 from .spilling import spilling
 from .statements import Statements, make_statements
+from .turns import Rows
 from .usage import UsageRelation, usage_relation
 from .verify import Verified, verify
 from .writing import write_columnar
@@ -355,8 +356,18 @@ def finish(
     wanted = [AskedBundles(family.number, family.members, family.bundles) for family in families if family.bundles]
     opened = read_open(connection, program, usage, relation, source.types, prepared.statements.common, wanted)
     run.source, run.period, run.beyond, run.more = source, period, beyond, more
+    rows = Rows(relation, source.types, usage)
     priced = price(
-        connection, program, families, scanned.metered, history, each, opened, prepared.attributes, prepared.held
+        connection,
+        program,
+        families,
+        scanned.metered,
+        history,
+        each,
+        opened,
+        prepared.attributes,
+        prepared.held,
+        rows,
     )
     _leave_beyond(connection, beyond, more)
     run.scalar = _reasons(connection, prepared.statements)

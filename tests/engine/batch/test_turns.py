@@ -139,7 +139,9 @@ def test_turns_are_taken_in_the_same_order(
             connection.execute(f"INSERT INTO fact VALUES ({', '.join('?' * 11)})", row)
         for group, own in zip(groups, free, strict=True):
             connection.execute("INSERT INTO freed VALUES (0, ?, ?)", [group.key[0], int(own * scale)])
-        rows = connection.execute(f"SELECT k0, low, high, ambiguous FROM ({query.sql}) ORDER BY high").fetchall()
+        rows = connection.execute(
+            f"SELECT k0, low, high, ambiguous OR tied FROM ({query.sql}) ORDER BY high"
+        ).fetchall()
     finally:
         connection.close()
     if any(row[3] for row in rows):
