@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,15 +52,16 @@ def test_an_unknown_account_is_told_alike(ratebook: Callable[..., object]) -> No
     assert scalar.code == 2
 
 
+SOUND = {"id": "9", "account": "a-1", "event": "sale", "time": "2026-03-02T10:00:00Z", "amount": 1, "kind": "pen"}
 BAD_ROWS = {
-    "no number": '{"id": "9", "account": "a-1", "event": "sale", "time": "2026-03-02T10:00:00Z", "amount": "x", "kind": "pen"}',
-    "no such word": '{"id": "9", "account": "a-1", "event": "sale", "time": "2026-03-02T10:00:00Z", "amount": 1, "kind": "cup"}',
-    "no time": '{"id": "9", "account": "a-1", "event": "sale", "amount": 1, "kind": "pen"}',
-    "no such event": '{"id": "9", "account": "a-1", "event": "sold", "time": "2026-03-02T10:00:00Z"}',
-    "no such account": '{"id": "9", "account": "b-1", "event": "sale", "time": "2026-03-02T10:00:00Z", "amount": 1, "kind": "pen"}',
+    "no number": json.dumps(SOUND | {"amount": "x"}),
+    "no such word": json.dumps(SOUND | {"kind": "cup"}),
+    "no time": json.dumps({name: value for name, value in SOUND.items() if name != "time"}),
+    "no such event": json.dumps(SOUND | {"event": "sold"}),
+    "no such account": json.dumps(SOUND | {"account": "b-1"}),
     "no JSON": "{",
-    "the same id again": '{"id": "1", "account": "a-1", "event": "sale", "time": "2026-03-02T10:00:00Z", "amount": 16, "kind": "book"}',
-    "two mistakes": '{"account": "b-1", "event": "sale", "time": "2026-03-02", "amount": 1, "kind": "pen"}',
+    "the same id again": json.dumps(SOUND | {"id": "1"}),
+    "two mistakes": json.dumps(SOUND | {"account": "b-1", "time": "2026-03-02"}),
 }
 
 
