@@ -9,10 +9,10 @@ The module is long because the forms of the language are a closed set that is re
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from typing import TypeAlias
 
 from ..diagnostics import Span
@@ -1247,10 +1247,19 @@ class Ruleset(Node):
     comments: tuple[Comment, ...] = field(default=(), compare=False, repr=False)
 
 
+_PLAIN = frozenset({"Span", "bool", "int", "int | None", "str", "str | None", "Fraction", "Fraction | None"})
+
+
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below a node, in the order of its fields."""
-    for item in dataclasses.fields(node):
-        yield from _nodes(getattr(node, item.name))
+    for name in _fields_of_nodes(type(node)):
+        yield from _nodes(getattr(node, name))
+
+
+@cache
+def _fields_of_nodes(kind: type[Node]) -> tuple[str, ...]:
+    """The fields of a node that may hold other nodes: not those that are plain values by their declaration."""
+    return tuple(name for name, declared in kind._types.items() if str(declared) not in _PLAIN)
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -1263,6 +1272,10 @@ def _nodes(value: object) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, parents first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    stack = [node]
+    while stack:
+        found = stack.pop()
+        yield found
+        below = [*children(found)]
+        below.reverse()
+        stack += below

@@ -210,27 +210,34 @@ def schedule_of(mode: Mode, bands: Sequence[Band]) -> Schedule:
         *(band.upper.denominator for band in bands if band.upper is not None),
         *(band.price.step.denominator for band in bands if band.price.step is not None),
     )
-    money_scale = lcm(
-        *(_rate(band, quantity_scale).denominator for band in bands), *(band.price.once.denominator for band in bands)
-    )
+    rates = [_rate(band, quantity_scale) for band in bands]
+    money_scale = lcm(*(rate.denominator for rate in rates), *(band.price.once.denominator for band in bands))
     return Schedule(
-        mode, tuple(_band(band, quantity_scale, money_scale) for band in bands), quantity_scale, money_scale
+        mode,
+        tuple(_band(band, rate, quantity_scale, money_scale) for band, rate in zip(bands, rates, strict=True)),
+        quantity_scale,
+        money_scale,
     )
 
 
 def _rate(band: Band, quantity_scale: int) -> Fraction:
     """Money for one integer of quantity, or for one started step."""
-    return band.price.rate / quantity_scale if band.price.step is None else band.price.rate
+    return band.price.rate / quantity_scale if band.price.step is None and quantity_scale != 1 else band.price.rate
 
 
-def _band(band: Band, quantity_scale: int, money_scale: int) -> schedule.Band:
+def _whole(number: Fraction, scale: int) -> int:
+    """A number as an integer over a scale that is a multiple of its denominator."""
+    return number.numerator * (scale // number.denominator)
+
+
+def _band(band: Band, rate: Fraction, quantity_scale: int, money_scale: int) -> schedule.Band:
     price = band.price
     return schedule.Band(
-        upper=None if band.upper is None else int(band.upper * quantity_scale),
+        upper=None if band.upper is None else _whole(band.upper, quantity_scale),
         inclusive=band.inclusive,
-        rate=int(_rate(band, quantity_scale) * money_scale),
-        step=None if price.step is None else int(price.step * quantity_scale),
-        once=int(price.once * money_scale),
+        rate=_whole(rate, money_scale),
+        step=None if price.step is None else _whole(price.step, quantity_scale),
+        once=_whole(price.once, money_scale),
         if_used=price.if_used,
         refused=price.refused,
         width_per=band.width_per,

@@ -21,6 +21,7 @@ MODES = {
     syntax.BandMode.VOLUME: Mode.VOLUME,
     syntax.BandMode.STAIRSTEP: Mode.STAIRSTEP,
 }
+_NOTHING, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,17 @@ def resolve_price(scope: Scope, node: syntax.Price, priced: Priced, mode: Mode) 
 
 def _at(scope: Scope, node: syntax.AtPrice, priced: Priced) -> Price | None:
     rate = resolve_rate(scope, node.rate, priced)
-    once = Fraction(0) if node.once is None else scope.money_value(node.once)
+    once = _NOTHING if node.once is None else scope.money_value(node.once)
     if rate is None or once is None:
         return None
     per_unit, step, text = rate
     once_text = "" if node.once is None else f"{scope.text(node.once)} once"
     money = node.rate.price
-    block = money.value / per_unit if isinstance(money, syntax.Money) and step is None and per_unit else step
-    return Price(node.span, per_unit, step, once, node.if_used, False, text, once_text, block or Fraction(1))
+    block = step or _ONE
+    if isinstance(money, syntax.Money) and step is None and per_unit:
+        value = money.value
+        block = _ONE if value == per_unit else value / per_unit
+    return Price(node.span, per_unit, step, once, node.if_used, False, text, once_text, block)
 
 
 def resolve_rate(scope: Scope, rate: syntax.Rate, priced: Priced) -> tuple[Fraction, Fraction | None, str] | None:
@@ -100,7 +104,10 @@ def resolve_rate(scope: Scope, rate: syntax.Rate, priced: Priced) -> tuple[Fract
         if step is None or not _divides(scope, step, block, rate):
             return None
         return money * step / block, step, text
-    return (money, block, text) if rate.started else (money / block, None, text)
+    if rate.started:
+        return money, block, text
+    # Most prices are for one, and there are many of them.
+    return money if block == 1 else money / block, None, text
 
 
 def _divides(scope: Scope, step: Fraction, block: Fraction, rate: syntax.Rate) -> bool:
@@ -119,7 +126,7 @@ def _divides(scope: Scope, step: Fraction, block: Fraction, rate: syntax.Rate) -
 
 def _block(scope: Scope, rate: syntax.Rate, priced: Priced) -> Fraction | None:
     """How many units of what is priced the rate is for."""
-    number = Fraction(1) if rate.per_number is None else rate.per_number.value
+    number = _ONE if rate.per_number is None else rate.per_number.value
     if number <= 0:
         assert rate.per_number is not None
         scope.report(
