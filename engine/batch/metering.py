@@ -150,6 +150,9 @@ def doubtful_sql(program: Program, buckets: Iterable[Bucket], usage: Usage) -> s
             own["time IS NULL"] = None
         for part in (part for case in bucket.cases for part in case):
             if part.kind is ColumnKind.FIELD:
+                if not columns.fields[part.name].required:
+                    missing = f"{columns.fields[part.name].sql} IS NULL"
+                    doubts.setdefault(f"event = {text_literal(meter.event)}", {})[missing] = None
                 own[f"{columns.fields[part.name].sql} IS NULL"] = None
         if own and usage.quantity_scale is not None:
             doubts.setdefault(f"meter = {text_literal(bucket.meter)}", {}).update(own)

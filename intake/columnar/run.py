@@ -209,12 +209,14 @@ def _rate_files(
         prepared = prepare(run, source, period)
         scanned = meter(run, source, prepared, looks_for_odd=False)
         counted = _count(connection, f"SELECT count(*) FROM {source.relation}")
+    if settled is not None:
+        counted += sum(len(usage.events) + len(usage.quantities) for usage in settled.beyond.values())
     run.counted = counted
     run.read = counted + run.repeated + (rows.refused_rows if settled is None else settled.rejected)
     own = source.relation
     if asked.account is not None:
         own = f"(SELECT * FROM {own} WHERE CAST(account AS VARCHAR) = {text_literal(asked.account)})"
-    is_whole = not source.has_quantities and asked.account is None
+    is_whole = not source.has_quantities and asked.account is None and not (settled and settled.beyond)
     run.outside = (counted if is_whole else _count(connection, f"SELECT count(time) FROM {own}")) - scanned.dated
     if run.outside > 0:
         run.unsubscribed = count_unsubscribed(connection, own, period, ZoneInfo(program.zone))
