@@ -33,14 +33,18 @@ def whole_sql(decimal: str, scale: int, size: int) -> str:
     if scale == 0:
         return f"CAST({decimal} AS HUGEINT)"
 
-    def shifted(width: int, type_: str) -> str:
+    def shifted(number: str, width: int, type_: str) -> str:
         one = f"{10**scale}::DECIMAL({scale + 1},0)"
-        return f"CAST(CAST({decimal} AS DECIMAL({width},{scale})) * {one} AS {type_})"
+        return f"CAST(CAST({number} AS DECIMAL({width},{scale})) * {one} AS {type_})"
 
-    if size < 10**_NARROW and scale <= _NARROW:
-        # From 64 bits this costs a fifth of what it does from 128 bits.
-        return shifted(_NARROW, "BIGINT")
+    # A product of decimals of 64 bits has 64 bits too, and costs a fifth of what one of 128 bits does.
+    if size * 10**scale < 10**_NARROW:
+        return shifted(decimal, _NARROW, "BIGINT")
+    if size < 10**_NARROW and 10 ** (2 * scale) < 10**_NARROW:
+        narrow = f"CAST({decimal} AS DECIMAL({_NARROW},{scale}))"
+        behind = shifted(f"{narrow} - trunc({narrow})", scale + 1, "BIGINT")
+        return f"(CAST(trunc({narrow}) AS BIGINT) * {10**scale} + {behind})"
     if size * 10**scale < 10**DIGITS_MAX:
-        return shifted(DIGITS_MAX, "HUGEINT")
+        return shifted(decimal, DIGITS_MAX, "HUGEINT")
     # The product would have too many digits, those behind the point being zero: the digits are read as they stand.
     return f"CAST(replace(CAST({decimal} AS VARCHAR), '.', '') AS HUGEINT)"
