@@ -42,6 +42,7 @@ class Info:
     unit: str = ""
     because: str = ""
     by: tuple[tuple[str, str], ...] = ()
+    on: tuple[str, ...] = ()
 
 
 def info_of(rule: Fee | Policy | Tax | Card, kind: LineKind, unit: str = "") -> Info:

@@ -19,7 +19,7 @@ from .family import Member, shape
 from .ladders import Climb
 from .ledger import Ledger
 from .number import Number, UnfitError, either, number_not_below_zero, type_of
-from .quantities import quantity_sql
+from .quantities import QUANTITY_DIGITS, quantity_sql
 from .sheet import Parameter, Sheet
 
 
@@ -119,7 +119,8 @@ def rows_query(program: Program, rules: Sequence[Rule], metered: Metered, source
     if charge.bounds_per_row:
         amount = bounded(pricing, amount, [item.minimum for item in charges], [item.cap for item in charges])
     units = rounded_line(pricing, amount)
-    decimal, exact = quantity_sql(sheet, ledger, quantity)
+    written = quantity_sql(sheet, ledger, quantity)
+    decimal, exact = f"({written.decimal})::DECIMAL(38,{QUANTITY_DIGITS})", written.exact
     refused = either(found.refused, *(condition for _, condition in ledger.scalar))
     columns = [
         *("sid", "line", "info"),

@@ -7,7 +7,9 @@ row of totals per statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Final
 
 from ..evaluators.changes import stretches
 from ..plan import BoundKind, OfEach, PolicyKind, Program
@@ -24,10 +26,10 @@ from .family import Member
 from .fees import price_fees
 from .history import HistoryKey
 from .ledger import Info, Ledger, Slot
-from .number import Integer, Number, UnfitError, add, either
+from .number import ZERO, Integer, Number, Truth, UnfitError, add, choose, either, literal, type_of
 from .open_slots import is_open, price_open_charge
 from .policies import apply_policies
-from .quantities import quantity_sql
+from .quantities import NO_TEXT, quantity_sql, quantity_type
 from .sheet import Parameter, Sheet, text_literal
 from .time_order import AskedTurns, TurnsKey, WantedTurns
 
@@ -44,14 +46,19 @@ class BundleLines:
     statements: str | None
 
 
+_OPEN_MAX: Final = 3
+"""Lines that another line may be about, each by a condition: up to so many, every case of them is a constant part."""
+
+
 @dataclass(frozen=True, slots=True)
 class FamilyQuery:
-    """The query of a family. `lines` is a SELECT of (sid, ord, info, amount, quantity, exact, applied_to), `totals` one of
-    (sid, total, due), `scalar` one of (sid, reason) for the statements that are left to the scalar evaluator: their lines
-    and totals mean nothing.
+    """The query of a family. `lines` is a SELECT of (sid, …, ord, info, amount, quantity), with `exact` and
+    `applied_to` where lines have them, `totals` one of (sid, total, due), `scalar` one of (sid, reason) for the statements
+    that are left to the scalar evaluator: their lines and totals mean nothing. Lines stand in their order on the statement.
 
     All read `{source}`: the table of the family's statements, whose columns hold buckets, attributes and `parameters`.
-    `infos` are the lines' constant parts: `info` counts through them.
+    `infos` are the lines' constant parts: `info` counts through them. Quantities have at most `quantity_whole` digits
+    before the point and `quantity_decimals` behind it.
     """
 
     parameters: tuple[Parameter, ...]
@@ -60,6 +67,10 @@ class FamilyQuery:
     scalar: str | None
     infos: tuple[Info, ...]
     bundles: tuple[BundleLines, ...] = ()
+    quantity_whole: int = 0
+    quantity_decimals: int = 0
+    has_exact: bool = False
+    has_applied_to: bool = False
 
 
 def price_family(
@@ -73,8 +84,12 @@ def price_family(
     cards: CardColumns,
     source: str,
     turns: Mapping[TurnsKey, Number] | None = None,
+    carried: Sequence[str] = (),
 ) -> FamilyQuery:
-    """The query that prices the statements of a family. Raises `UnfitError` or `TooLargeError` where there is none."""
+    """The query that prices the statements of a family. Raises `UnfitError` or `TooLargeError` where there is none.
+
+    `carried` are columns of the source that each line repeats behind its `sid`.
+    """
     members = tuple(members)
     if len(stretches(members[0].situation)) > 1:
         raise UnfitError("prices that change inside a billing period")
@@ -84,7 +99,7 @@ def price_family(
     pricing.turns.numbers = {} if turns is None else turns
     _price_charges(pricing)
     _close(pricing, cards)
-    return _written(pricing, source)
+    return _written(pricing, source, carried)
 
 
 def turns_asked(
@@ -153,38 +168,50 @@ def _close(pricing: Pricing, cards: CardColumns) -> None:
 # Writing
 
 
-def _written(pricing: Pricing, source: str) -> FamilyQuery:
+def _written(pricing: Pricing, source: str, carried: Sequence[str]) -> FamilyQuery:
     ledger, sheet = pricing.ledger, pricing.sheet
     slots = [slot for slot in ledger.slots if slot.present.known is not False]
-    infos: list[Info] = []
-    rows: list[str] = []
+    infos = _Infos()
+    quantities = [None if slot.bundle else quantity_sql(sheet, ledger, slot.quantity) for slot in slots]
+    whole = max((quantity.whole for quantity in quantities if quantity), default=0)
+    decimals = max((quantity.decimals for quantity in quantities if quantity), default=0)
+    type_ = quantity_type(whole, decimals)
+    cells: dict[str, list[str]] = {"ord": [], "info": [], "amount": [], "quantity": [], "exact": [], "applied_to": []}
+    size = max((slot.amount.size_max for slot in slots if not slot.bundle), default=0)
     bundles: list[BundleLines] = []
     order = -1
-    for slot in slots:
+    for slot, quantity in zip(slots, quantities, strict=True):
         order += 1
         if slot.bundle is not None:
             bundles.append(BundleLines(slot.bundle.charge, order, _statements(sheet, slot, slot.bundle, source)))
             order += slot.bundle.room - 1
+        if quantity is None:
             continue
-        info = _info(sheet, slot, infos)
-        quantity, exact = quantity_sql(sheet, ledger, slot.quantity)
-        condition = slot.present.sql
-        row = (
-            f"{{ord: {order}, info: {info}, amount: ({slot.amount.sql})::HUGEINT, quantity: {quantity}, exact: {exact}, "
-            f"applied_to: {_applied_to(slot)}}}"
-        )
-        rows.append(row if slot.present.known else f"CASE WHEN {condition} THEN {row} END")
+        info, applied_to = _info(sheet, slot, infos)
+        cells["ord"].append(str(order))
+        cells["info"].append(info if slot.present.known else f"CASE WHEN {slot.present.sql} THEN {info} END")
+        cells["amount"].append(f"({slot.amount.sql})::{type_of(-size, size)}")
+        cells["quantity"].append(f"({quantity.decimal})::{type_}")
+        cells["exact"].append(quantity.exact)
+        cells["applied_to"].append(applied_to)
+    has_lines = bool(cells["ord"])
+    for column in ("exact", "applied_to"):
+        if all(cell == NO_TEXT for cell in cells[column]):
+            del cells[column]
+    # Several lists side by side cost half of what one list of structs does.
+    unnested = [f"unnest([{', '.join(own)}]) AS {column}" for column, own in cells.items()]
+    inner = sheet.select(source, ["sid", *carried, *unnested]) if has_lines else ""
+    lines = f"SELECT * FROM ({inner}) WHERE info IS NOT NULL" if has_lines else None
     total, due = total_and_due(ledger)
     unfit = either(*(condition for _, condition in ledger.scalar))
-    inner = sheet.select(source, ["sid", f"unnest([{', '.join(rows)}]) AS line"]) if rows else ""
-    lines = f"SELECT sid, line.* FROM ({inner}) WHERE line IS NOT NULL" if rows else None
     totals = sheet.select(source, ["sid", f"({total.sql})::HUGEINT AS total", f"({due.sql})::HUGEINT AS due"])
     scalar = None
     if unfit.known is not False:
         words = " ".join(f"WHEN {condition.sql} THEN {text_literal(reason)}" for reason, condition in ledger.scalar)
         reasons = sheet.select(source, ["sid", f"CASE {words} END AS reason"])
         scalar = f"SELECT sid, reason FROM ({reasons}) WHERE reason IS NOT NULL"
-    return FamilyQuery(tuple(sheet.parameters), lines, totals, scalar, tuple(infos), tuple(bundles))
+    written = tuple(sheet.parameters), lines, totals, scalar, tuple(infos.all)
+    return FamilyQuery(*written, tuple(bundles), whole, decimals, "exact" in cells, "applied_to" in cells)
 
 
 def _statements(sheet: Sheet, slot: Slot, bundle: Bundle, source: str) -> str | None:
@@ -203,26 +230,43 @@ def total_and_due(ledger: Ledger) -> tuple[Integer, Integer]:
     return total, sheet.let(add(total, *prepaid))
 
 
-def _info(sheet: Sheet, slot: Slot, infos: list[Info]) -> str:
-    """The place of a line's constant part in the list, which may differ from member to member."""
-    known = {info: index for index, info in enumerate(infos)}
-    places = []
-    for info in slot.infos:
-        place = known.get(info)
+@dataclass(slots=True)
+class _Infos:
+    """Constant parts of lines, numbered. Mutable, while a query is written."""
+
+    all: list[Info] = field(default_factory=list)
+    _blocks: dict[tuple[Info, ...], int] = field(default_factory=dict)
+
+    def place(self, block: tuple[Info, ...]) -> int:
+        """The number of the first of some that stand one after the other."""
+        place = self._blocks.get(block)
         if place is None:
-            place = known[info] = len(infos)
-            infos.append(info)
-        places.append(place)
-    return f"({sheet.integers(places).sql})::INTEGER"
+            place = self._blocks[block] = len(self.all)
+            self.all.extend(block)
+        return place
 
 
-def _applied_to(slot: Slot) -> str:
-    """The names of the lines that a line is about, as JSON, in the order of the statement; NULL for none."""
+def _info(sheet: Sheet, slot: Slot, infos: _Infos) -> tuple[str, str]:
+    """The number of a line's constant part, which may differ from member to member, and the lines that it is about as
+    JSON, where they are not in the constant part."""
     names = [(name, condition) for name, condition in slot.on if condition.known is not False]
-    if not names:
-        return "NULL::VARCHAR"
-    if all(condition.known for _, condition in names):
-        return text_literal("[" + ", ".join(_quoted(name) for name, _ in names) + "]")
+    open_ = [condition for _, condition in names if condition.known is None]
+    if len(open_) > _OPEN_MAX:
+        places = [infos.place((info,)) for info in slot.infos]
+        return f"({sheet.integers(places).sql})::INTEGER", _applied_to(names)
+    variants = []
+    for chosen in product((False, True), repeat=len(open_)):
+        left = iter(chosen)
+        variants.append(tuple(name for name, condition in names if condition.known or next(left)))
+    places = [infos.place(tuple(replace(info, on=on) for on in variants)) for info in slot.infos]
+    number = sheet.integers(places)
+    for at, condition in enumerate(reversed(open_)):
+        number = add(number, choose(condition, literal(1 << at), ZERO))
+    return f"({number.sql})::INTEGER", NO_TEXT
+
+
+def _applied_to(names: Sequence[tuple[str, Truth]]) -> str:
+    """The names of the lines that a line is about, as JSON, in the order of the statement; NULL for none."""
     parts = ", ".join(
         text_literal(_quoted(name))
         if condition.known

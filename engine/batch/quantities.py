@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ...money import Rounding
@@ -29,22 +29,47 @@ from .sheet import Sheet
 QUANTITY_DIGITS: Final = 12
 """Decimals of the column of quantities; a quantity that needs more, or has no decimal, has its exact text too."""
 
+NO_TEXT: Final = "NULL::VARCHAR"
+
 _REACH: Final = 18
 """A quantity that is a ratio has a decimal text where so many decimals hold it."""
 
 
-def quantity_sql(sheet: Sheet, ledger: Ledger, quantity: Number | None) -> tuple[str, str]:
-    """A line's quantity as a decimal, rounded half even where that is not exact, and then its exact text, else NULL."""
-    type_ = f"DECIMAL(38,{QUANTITY_DIGITS})"
+_NARROW: Final = 18
+"""Decimals of so many digits are integers of 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantitySQL:
+    """A line's quantity as a decimal, rounded half even where that is not exact, and then its exact text, else NULL.
+
+    `whole` and `decimals` are the digits before and behind the point that hold it in every row.
+    """
+
+    decimal: str
+    exact: str = NO_TEXT
+    whole: int = 0
+    decimals: int = 0
+
+
+def quantity_type(whole: int, decimals: int) -> str:
+    """The narrowest type of quantities with so many digits before and behind the point."""
+    return f"DECIMAL({_NARROW if whole + decimals <= _NARROW else 38},{decimals})"
+
+
+def quantity_sql(sheet: Sheet, ledger: Ledger, quantity: Number | None) -> QuantitySQL:
+    """How the quantity of a line is written. Raises `TooLargeError` where no column may hold it."""
     if quantity is None:
-        return f"NULL::{type_}", "NULL::VARCHAR"
+        return QuantitySQL("NULL")
     digits = _digits(quantity.scale) if quantity.under is None else None
     if digits is None:
         return _ratio_sql(sheet, ledger, quantity)
     if quantity.top.size_max * 10 ** (QUANTITY_DIGITS - digits) > HUGEINT_MAX:
         raise TooLargeError
     scaled = multiply(quantity.top, literal(10**digits // quantity.scale))
-    return f"(({scaled.sql})::DECIMAL(38,0) * {_unit(digits)})::{type_}", "NULL::VARCHAR"
+    whole = len(str(scaled.size_max // 10**digits))
+    width = _NARROW if whole + digits <= _NARROW else 38
+    return QuantitySQL(f"(({scaled.sql})::DECIMAL({width},0) * {_unit(digits)})", NO_TEXT, whole, digits)
 
 
 def _digits(scale: int) -> int | None:
@@ -57,7 +82,7 @@ def _unit(digits: int) -> str:
     return f"{'0.' + '0' * (digits - 1) if digits else ''}1::DECIMAL({digits + 1},{digits})"
 
 
-def _ratio_sql(sheet: Sheet, ledger: Ledger, quantity: Number) -> tuple[str, str]:
+def _ratio_sql(sheet: Sheet, ledger: Ledger, quantity: Number) -> QuantitySQL:
     """A ratio in lowest terms, as `exact_text` and `approximate_text` write it: its whole part apart from the rest, so
     that no product is much longer than the ratio itself."""
     top, bottom = sheet.let(quantity.top), sheet.let(quantity.divisor)
@@ -83,7 +108,8 @@ def _ratio_sql(sheet: Sheet, ledger: Ledger, quantity: Number) -> tuple[str, str
     ratio = f"{numerator}::VARCHAR || '/' || ({under.sql})::VARCHAR"
     sign = f"CASE WHEN {below.sql} THEN '-' ELSE '' END"
     exact = f"{sign} || CASE WHEN {holds.sql} THEN {text} ELSE {ratio} END"
-    return decimal, f"CASE WHEN NOT {_divides(under, column).sql} THEN {exact} END"
+    exact = f"CASE WHEN NOT {_divides(under, column).sql} THEN {exact} END"
+    return QuantitySQL(decimal, exact, len(str(signed.size_max // column)), QUANTITY_DIGITS)
 
 
 def _quotient(value: Integer, common: Integer) -> Integer:

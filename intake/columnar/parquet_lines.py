@@ -14,20 +14,20 @@ from ..focus import COLUMNS, category_of
 from ..values import DIGITS_MAX
 from .cells import name, text_literal
 from .measured_lines import AmountSQL, Measured, QuantitySQL, amount_sql, decimals_used, measure, quantity_sql
-from .staged_lines import enumeration, stage_kinds, stage_lines
+from .staged_lines import enumeration, lines_in_order, stage_kinds
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def parquet_select(connection: duckdb.DuckDBPyConnection, program: Program) -> str:
-    """Stage the lines and give the SELECT of what is written, in the order of output."""
+    """The SELECT of what is written, in the order of output as long as `order_kept` holds."""
     measured = measure(connection)
     quantity = quantity_sql(connection, measured)
     money = amount_sql(program.money, measured.amount_size)
     stage_kinds(connection)
     _shared_columns(connection)
-    stage_lines(connection, measured, with_statements=False)
+    lines = lines_in_order(connection, measured)
     columns = {
         "billing_account_id": "account",
         **{column: f"{column}_" for column in ("billing_period_start", "billing_period_end", "plan")},
@@ -48,7 +48,7 @@ def parquet_select(connection: duckdb.DuckDBPyConnection, program: Program) -> s
         "ruleset_hash": _constant(program.hash),
     }
     selected = ", ".join(f"{columns[column]} AS {name(column)}" for column in COLUMNS)
-    return f"SELECT {selected} FROM written_line"
+    return f"SELECT {selected} FROM {lines}"
 
 
 def _own_days(measured: Measured, end: str) -> str:

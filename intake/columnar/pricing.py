@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.bundle import WantedBundles
@@ -16,7 +16,8 @@ from ...engine.batch.history import HistoryKey, WantedHistory
 from ...engine.batch.ledger import Info
 from ...engine.batch.metering import Wanted
 from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
-from ...engine.batch.pricing import price_family, turns_asked
+from ...engine.batch.pricing import FamilyQuery, price_family, turns_asked
+from ...engine.batch.quantities import NO_TEXT, QUANTITY_DIGITS, quantity_type
 from ...engine.batch.sheet import Parameter
 from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
 from ...engine.plan import Program
@@ -32,7 +33,10 @@ from .turns import Rows, read_turns
 if TYPE_CHECKING:
     import duckdb
 
-TOO_LARGE = "quantities or prices of more than 38 digits"
+LINE_KEYS: Final = ("account", "member")
+"""What lines repeat of their statement, so that they are written without being joined to it."""
+
+TOO_LARGE: Final = "quantities or prices of more than 38 digits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,15 @@ def plan_families(
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The queries of the families, and the constant parts of lines, one numbering for all families."""
+    """The queries of the families, and the constant parts of lines, one numbering for all families.
+
+    `lines` has the columns `columns`.
+    """
 
     lines: str | None
     totals: str | None
     infos: tuple[Info, ...]
+    columns: tuple[str, ...]
 
 
 def price(
@@ -97,7 +105,8 @@ def price(
     rows: Rows,
 ) -> Priced:
     """Put what is left to the scalar evaluator into `scalar_statement` (sid, reason); the queries for the rest."""
-    lines: list[str] = []
+    lines: list[tuple[FamilyQuery, int]] = []
+    open_lines: list[str] = []
     totals: list[str] = []
     infos: list[Info] = list(opened.infos)
     for index, family in enumerate(planned):
@@ -122,9 +131,8 @@ def price(
                     _make_source(connection, f"{source}_turns", family, sheet.parameters, joined, alone=alone)
                     found = read_turns(connection, program, rows, sheet, asked, f"{source}_turns")
                     joined, turns = [*joined, *found.tables], found.numbers
-                query = price_family(
-                    program, family.members, metered, numbers, rated, own, attributes, held.columns, source, turns
-                )
+                constant = program, family.members, metered, numbers, rated, own, attributes, held.columns
+                query = price_family(*constant, source, turns, LINE_KEYS)
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -137,14 +145,38 @@ def price(
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         if query.lines is not None:
-            columns = (
-                f'sid, ord, info + {len(infos)} AS info, amount, quantity, exact, NULL::VARCHAR AS "by", applied_to'
-            )
-            lines.append(f"SELECT {columns} FROM ({query.lines})")
-        lines += [opens[own.charge].lines_sql(family.members, own.first, own.statements) for own in query.bundles]
+            lines.append((query, len(infos)))
+        open_lines += [opens[own.charge].lines_sql(family.members, own.first, own.statements) for own in query.bundles]
         totals.append(query.totals)
         infos.extend(query.infos)
-    return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))
+    columns = _columns(lines, is_narrow=not open_lines)
+    whole = max((query.quantity_whole for query, _ in lines), default=0)
+    type_ = quantity_type(whole, max((query.quantity_decimals for query, _ in lines), default=0))
+    type_ = f"DECIMAL(38,{QUANTITY_DIGITS})" if open_lines else type_
+    every = [*(_lines(query, first, columns, type_) for query, first in lines), *open_lines]
+    return Priced(" UNION ALL ".join(every) or None, " UNION ALL ".join(totals) or None, tuple(infos), columns)
+
+
+def _columns(lines: Sequence[tuple[FamilyQuery, int]], *, is_narrow: bool) -> tuple[str, ...]:
+    """The columns of lines: those that one of them fills, or those that lines of other queries have."""
+    if not is_narrow:
+        return ("sid", "ord", "info", "amount", "quantity", "exact", "by", "applied_to")
+    columns: tuple[str, ...] = ("sid", *LINE_KEYS, "ord", "info", "amount", "quantity")
+    columns += ("exact",) if any(query.has_exact for query, _ in lines) else ()
+    return columns + (("applied_to",) if any(query.has_applied_to for query, _ in lines) else ())
+
+
+def _lines(query: FamilyQuery, first: int, columns: Sequence[str], quantity: str) -> str:
+    """The lines of a family as columns that all families have, their constant parts numbered from `first`."""
+    cells = {column: column for column in columns} | {"by": NO_TEXT}
+    # Families differ in their decimals, and a union would take a type that not all of them fit.
+    cells |= {"info": f"info + {first}" if first else "info", "quantity": f"CAST(quantity AS {quantity})"}
+    if not query.has_exact:
+        cells["exact"] = NO_TEXT
+    if not query.has_applied_to:
+        cells["applied_to"] = NO_TEXT
+    selected = ", ".join(f"{cells[column]} AS {name(column)}" for column in columns)
+    return f"SELECT {selected} FROM ({query.lines})"
 
 
 def _leave(connection: duckdb.DuckDBPyConnection, family: Family, reason: str) -> None:

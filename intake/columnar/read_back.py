@@ -24,11 +24,11 @@ _HEADS: Final = (
     "WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid"
 )
 _LINES: Final = (
-    'SELECT sid, id, kind, label, unit, because, source, included, coalesce(line."by", line_info."by"), '
-    'coalesce(line.applied_to, line_info.applied_to), amount, quantity, exact, start, "end" FROM line '
-    "JOIN line_info USING (info) LEFT JOIN line_days USING (days) "
-    "WHERE sid IN (SELECT unnest(?::INTEGER[])) ORDER BY sid, ord"
+    'SELECT sid, id, kind, label, unit, because, source, included, coalesce(own."by", line_info."by"), '
+    'coalesce(own.applied_to, line_info.applied_to), amount, quantity, exact, start, "end" FROM ({lines}) AS own '
+    "JOIN line_info USING (info) LEFT JOIN line_days USING (days) ORDER BY sid, ord"
 )
+_OPTIONAL: Final = {"exact": "VARCHAR", "by": "VARCHAR", "applied_to": "VARCHAR", "days": "INTEGER"}
 
 
 def statements_of(
@@ -40,10 +40,11 @@ def statements_of(
     """
     zone = ZoneInfo(program.zone)
     found = connection.execute(f"SELECT sid FROM statement_head WHERE {condition} ORDER BY sid").fetchall()
+    lines_query = _LINES.format(lines=_own_lines(connection))
     for first in range(0, len(found), _PAGE):
         page = [[row[0] for row in found[first : first + _PAGE]]]
         lines: dict[int, list[Line]] = {}
-        for sid, *cells in connection.execute(_LINES, page).fetchall():
+        for sid, *cells in connection.execute(lines_query, page).fetchall():
             lines.setdefault(sid, []).append(_line(program, zone, *cells))
         for sid, account, plan, start, end, part_start, part_end, total, due in connection.execute(
             _HEADS, page
@@ -64,6 +65,13 @@ def statements_of(
                 ruleset_labels=program.labels,
                 part_of=None if part_start is None else (_instant(part_start, zone), _instant(part_end, zone)),
             )
+
+
+def _own_lines(connection: duckdb.DuckDBPyConnection) -> str:
+    """The lines of a page of statements, with every column that `line` may have."""
+    known = connection.sql("SELECT * FROM line").columns
+    missing = "".join(f', CAST(NULL AS {type_}) AS "{name}"' for name, type_ in _OPTIONAL.items() if name not in known)
+    return f"SELECT *{missing} FROM line WHERE sid IN (SELECT unnest(?::INTEGER[]))"
 
 
 def _instant(text: str, zone: ZoneInfo) -> datetime:

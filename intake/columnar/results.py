@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
 from ...engine.batch.family import Member
 from ...engine.batch.ledger import Info
-from ...engine.statement import Statement
+from ...engine.statement import LineKind, Statement
+from ..statement_json import kind_text
+from .cells import name
 from .pricing import Priced
 from .scalar_road import Answered
 from .statement_tables import (
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_ADDED: Final = f"FROM line JOIN line_info USING (info) WHERE NOT included AND kind <> '{kind_text(LineKind.PREPAID)}'"
+"""The lines that are part of totals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """What stands in the tables of statements: the sum of all totals in money units, and how many accounts have some."""
@@ -38,17 +44,22 @@ class Results:
 def fill(
     connection: duckdb.DuckDBPyConnection, members: tuple[Member, ...], priced: Priced, answered: Iterable[Answered]
 ) -> Results:
-    """Fill the tables that `statement_tables` describes."""
+    """Fill the tables that `statement_tables` describes.
+
+    Where queries price everything, `line` has their columns only, and `statement_total` is a view, for few outputs ask
+    for it.
+    """
     create_statement_tables(connection)
     _insert_heads(connection, members)
     insert_line_infos(connection, map(_info, priced.infos), 0)
     chosen: set[int] = {row[0] for row in connection.execute("SELECT sid FROM scalar_statement").fetchall()}
-    others = " WHERE sid NOT IN (SELECT sid FROM scalar_statement)" if chosen else ""
-    if priced.lines is not None:
-        columns = 'sid, ord, info, amount, quantity, exact, "by", applied_to, NULL'
-        connection.execute(f"INSERT INTO line SELECT {columns} FROM ({priced.lines}){others}")
-    if priced.totals is not None:
-        connection.execute(f"INSERT INTO statement_total SELECT sid, total, due FROM ({priced.totals}){others}")
+    if not chosen and priced.lines is not None and priced.totals is not None and "member" in priced.columns:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE line AS {priced.lines}")
+        connection.execute("DROP TABLE statement_total")
+        connection.execute(f"CREATE TEMP VIEW statement_total AS {priced.totals}")
+    else:
+        others = " WHERE sid NOT IN (SELECT sid FROM scalar_statement)" if chosen else ""
+        _insert_rows(connection, priced, others)
     refusals: list[Diagnostic] = []
     statements: list[Statement] = []
     sids: list[int] = []
@@ -60,16 +71,27 @@ def fill(
                 if sid in chosen:
                     statements.append(statement)
                     sids.append(sid)
-    insert_statements(connection, statements, sids)
+    if statements:
+        insert_statements(connection, statements, sids)
     found = connection.execute(
-        "SELECT coalesce(sum(total), 0)::VARCHAR, (SELECT count(DISTINCT account) FROM statement_head) FROM statement_total"
+        f"SELECT coalesce(sum(amount), 0)::VARCHAR, (SELECT count(DISTINCT account) FROM statement_head) {_ADDED}"
     ).fetchone()
     total, accounts = found if found is not None else ("0", 0)
     return Results(int(total), accounts, tuple(refusals))
 
 
+def _insert_rows(connection: duckdb.DuckDBPyConnection, priced: Priced, others: str) -> None:
+    """Put what queries priced into the tables, beside what comes from elsewhere."""
+    if priced.lines is not None:
+        optional = [name(each) if each in priced.columns else "NULL" for each in ("exact", "by", "applied_to")]
+        columns = f"sid, ord, info, amount, quantity, {', '.join(optional)}, NULL"
+        connection.execute(f"INSERT INTO line SELECT {columns} FROM ({priced.lines}){others}")
+    if priced.totals is not None:
+        connection.execute(f"INSERT INTO statement_total SELECT sid, total, due FROM ({priced.totals}){others}")
+
+
 def _info(info: Info) -> LineInfo:
-    return LineInfo(info.id, info.kind, info.label, info.unit, info.because, str(info.place), info.by)
+    return LineInfo(info.id, info.kind, info.label, info.unit, info.because, str(info.place), info.by, info.on)
 
 
 def _insert_heads(connection: duckdb.DuckDBPyConnection, members: tuple[Member, ...]) -> None:

@@ -92,7 +92,7 @@ def scan(
         )
     bounds = measured(connection, "used", _names(aggregates))
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account, account_key, from_time, until_time)"
+        "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account_key, from_time, until_time)"
         f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
         f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
     )

@@ -1,11 +1,14 @@
 """The lines of all statements in the order of output, beside everything that output says of them.
 
-What is written afterwards is one scan with expressions over these rows. A join would lose their order.
+Lines that queries left in order, beside the account and the kind of their statement, are read as they stand; others are
+put in order first. What is written is one scan with expressions over these rows.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from .cells import text_literal
 from .measured_lines import Measured
@@ -22,6 +25,49 @@ def stage_kinds(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def lines_in_order(connection: duckdb.DuckDBPyConnection, measured: Measured) -> str:
+    """A relation of the lines in the order of output, as long as `order_kept` holds.
+
+    It has the columns of `written_kind_text`, `written_info` and `written_days`, and `place`, 0 in the first row.
+    """
+    if not _stand_in_order(connection, measured):
+        stage_lines(connection, measured, with_statements=False)
+        return "(SELECT rowid AS place, * FROM written_line)"
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE written_member AS SELECT member, written_kind_text.* EXCLUDE (kind) "
+        "FROM member_head JOIN written_kind USING (plan, period) JOIN written_kind_text USING (kind)"
+    )
+    columns = ["line.rowid AS place", "amount", "quantity", "account", *_SHARED_BY_MEMBER]
+    columns += ['line."applied_to"'] if measured.has_applied_to else []
+    joined = "JOIN written_member USING (member) JOIN written_info USING (info)"
+    return f"(SELECT {', '.join(columns)} FROM line {joined})"
+
+
+_SHARED_BY_MEMBER: Final = ("written_member.* EXCLUDE (member)", "written_info.* EXCLUDE (info)")
+
+
+def _stand_in_order(connection: duckdb.DuckDBPyConnection, measured: Measured) -> bool:
+    """Whether the lines stand in order, and say by themselves all that needs their statement."""
+    columns = connection.sql("SELECT * FROM line").columns
+    if "member" not in columns or measured.has_exact or measured.has_by or measured.has_days:
+        return False
+    found = connection.execute(
+        "SELECT bool_and(follows) FROM (SELECT coalesce(lag(sid) OVER () < sid OR (lag(sid) OVER () = sid AND "
+        "lag(ord) OVER () < ord), true) AS follows FROM line)"
+    ).fetchone()
+    return found == (True,)
+
+
+@contextmanager
+def order_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Joins read their left side in its order, and look rows of the right side up."""
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
 def stage_lines(connection: duckdb.DuckDBPyConnection, measured: Measured, *, with_statements: bool) -> None:
     """Make `written_line` of the lines, with the columns of `written_kind_text`, `written_info` and `written_days`.
 
@@ -30,7 +76,8 @@ def stage_lines(connection: duckdb.DuckDBPyConnection, measured: Measured, *, wi
     """
     kinds = "JOIN written_kind USING (plan, period) JOIN written_kind_text USING (kind)"
     infos = "JOIN written_info USING (info)"
-    columns = ["amount", "quantity", "account", "written_kind_text.* EXCLUDE (kind)", "written_info.* EXCLUDE (info)"]
+    columns = ["amount", "quantity", "statement_head.account"]
+    columns += ["written_kind_text.* EXCLUDE (kind)", "written_info.* EXCLUDE (info)"]
     optional = {"exact": measured.has_exact, "by": measured.has_by, "applied_to": measured.has_applied_to}
     columns += [f'line."{column}"' for column, is_used in optional.items() if is_used]
     days = ""

@@ -12,6 +12,9 @@ Amounts are whole numbers of the ruleset's money unit. `quantity` is a DECIMAL o
 quantity, `exact` is: the decimal text, or `numerator/denominator`, with `quantity` then rounded half even to twelve
 decimals (or NULL, where that is more than the column holds). `by` and `applied_to` are JSON as `json.dumps` writes it;
 in a `line` they take precedence over those of `line_info`. Times are texts as `isoformat` writes them.
+
+A `line` that queries filled may lack `exact`, `by`, `applied_to` and `days`, where they would be NULL, have narrower
+numbers, and have `account` and `member` of its statement, which `member_head` (`member`, `plan`, `period`) describes.
 """
 
 from __future__ import annotations
@@ -65,6 +68,8 @@ class LineInfo:
 
 def create_statement_tables(connection: duckdb.DuckDBPyConnection, *, quantity_decimals: int = QUANTITY_DIGITS) -> None:
     """Make the tables, empty. The fewer decimals `quantity` has beyond those that are used, the cheaper is writing."""
+    if connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'statement_total'").fetchone():
+        connection.execute("DROP VIEW statement_total")
     for table, columns in _TABLES.items():
         found = columns.replace("DECIMAL(38, 12)", f"DECIMAL(38, {quantity_decimals})")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({found})")

@@ -10,7 +10,7 @@ from ..focus import COLUMNS
 from .cells import text_literal
 from .line_texts import csv_cell_sql, csv_cells, csv_texts, json_opening, json_text_sql, json_texts
 from .measured_lines import amount_sql, measure, quantity_sql
-from .staged_lines import stage_kinds, stage_lines
+from .staged_lines import lines_in_order, stage_kinds, stage_lines
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,10 +20,12 @@ _BY: Final = '"by"'
 
 @dataclass(frozen=True, slots=True)
 class TextRows:
-    """`before` stands before all rows. `pieces` are arguments of `concat` that make the text of a `written_line`."""
+    """`before` stands before all rows. `pieces` are arguments of `concat` that make the text of a row of `lines`, which
+    are in the order of output as long as `order_kept` holds, the first one with `place` 0."""
 
     before: str
     pieces: tuple[str, ...]
+    lines: str
 
 
 def csv_rows(connection: duckdb.DuckDBPyConnection, program: Program) -> TextRows:
@@ -32,7 +34,7 @@ def csv_rows(connection: duckdb.DuckDBPyConnection, program: Program) -> TextRow
     quantity = quantity_sql(connection, measured)
     stage_kinds(connection)
     csv_texts(connection, program)
-    stage_lines(connection, measured, with_statements=False)
+    lines = lines_in_order(connection, measured)
     amount = amount_sql(program.money, measured.amount_size).text("amount")
     nothing = text_literal(program.money.text(0))
     comma = "','"
@@ -47,12 +49,12 @@ def csv_rows(connection: duckdb.DuckDBPyConnection, program: Program) -> TextRow
         *(comma, amount, comma),
         *(f"CASE WHEN is_included IS NULL THEN {amount} ELSE {nothing} END", comma, "last_cells"),
     ]
-    return TextRows(csv_cells(*COLUMNS)[:-1] + "\n", tuple(pieces))
+    return TextRows(csv_cells(*COLUMNS)[:-1] + "\n", tuple(pieces), lines)
 
 
 def json_rows(connection: duckdb.DuckDBPyConnection, program: Program) -> TextRows:
     """The rows that `statement_json` writes, each line of a statement a piece of the statement's row."""
-    measured = measure(connection)
+    measured = measure(connection, with_totals=True)
     quantity = quantity_sql(connection, measured)
     stage_kinds(connection)
     json_texts(connection, program)
@@ -75,7 +77,7 @@ def json_rows(connection: duckdb.DuckDBPyConnection, program: Program) -> TextRo
         f"CASE WHEN ord IS NOT NULL THEN concat({', '.join(line)}) END",
         f"CASE WHEN ends THEN concat({closing}) END",
     )
-    return TextRows("", pieces)
+    return TextRows("", pieces, "(SELECT rowid AS place, * FROM written_line)")
 
 
 def _first(own: str, shared: str) -> str:

@@ -18,13 +18,14 @@ from ..statements import StatementFormat, not_to_standard_output
 from .cells import text_literal
 from .failures import disk_error, interrupted_by_hand
 from .parquet_lines import parquet_select
+from .staged_lines import order_kept
 from .text_lines import TextRows, csv_rows, json_rows
 
 if TYPE_CHECKING:
     import duckdb
 
 _BATCH: Final = 10_000
-_TABLES: Final = ("line", "kind", "cut", "kind_text", "info", "days")
+_TABLES: Final = ("line", "kind", "cut", "kind_text", "member", "info", "days")
 
 
 def write_columnar(
@@ -71,9 +72,10 @@ def _write_file(connection: duckdb.DuckDBPyConnection, program: Program, format_
         query, options = parquet_select(connection, program), "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
     else:
         rows = _text_rows(connection, program, format_)
-        pieces = ", ".join([f"CASE WHEN rowid = 0 THEN {text_literal(rows.before)} END", *rows.pieces])
-        query, options = f"SELECT encode(concat({pieces})) FROM written_line", "FORMAT blob"
-    connection.execute(f"COPY ({query}) TO {text_literal(str(aside))} ({options}, USE_TMP_FILE false)")
+        pieces = ", ".join([f"CASE WHEN place = 0 THEN {text_literal(rows.before)} END", *rows.pieces])
+        query, options = f"SELECT encode(concat({pieces})) FROM {rows.lines}", "FORMAT blob"
+    with order_kept(connection):
+        connection.execute(f"COPY ({query}) TO {text_literal(str(aside))} ({options}, USE_TMP_FILE false)")
     if format_ is not StatementFormat.PARQUET and aside.stat().st_size == 0:
         aside.write_text(rows.before, "utf-8")
 
@@ -84,9 +86,10 @@ def _print(connection: duckdb.DuckDBPyConnection, program: Program, format_: Sta
         return
     rows = _text_rows(connection, program, format_)
     sys.stdout.write(rows.before)
-    connection.execute(f"SELECT concat({', '.join(rows.pieces)}) FROM written_line")
-    while batch := connection.fetchmany(_BATCH):
-        sys.stdout.write("".join(text for (text,) in batch))
+    with order_kept(connection):
+        connection.execute(f"SELECT concat({', '.join(rows.pieces)}) FROM {rows.lines}")
+        while batch := connection.fetchmany(_BATCH):
+            sys.stdout.write("".join(text for (text,) in batch))
 
 
 def _text_rows(connection: duckdb.DuckDBPyConnection, program: Program, format_: StatementFormat) -> TextRows:
