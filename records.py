@@ -12,9 +12,10 @@ is made by the million (usage events, slices, steps) stays a dataclass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, field
 from itertools import repeat
+from operator import attrgetter
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 __all__ = ["Record", "field"]
@@ -56,6 +57,8 @@ class _RecordType(type):
     _put: dict[str, Callable[[Any, Any], None]]
     _checks: bool
     _countdown: Iterator[int]
+    _key: Callable[[Any], Any]
+    _state: Callable[[Any], tuple[Any, ...]]
     __post_init__: Callable[[Any], None]
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _RecordType:
@@ -95,8 +98,17 @@ class _RecordType(type):
             # Its own from the beginning, so that none is inherited that was written for another class.
             made.__init__ = Record.__init__  # type: ignore[misc]
         made._countdown = iter(range(_MANY))
+        made._key, made._state = _reader(namespace["_compared"]), _reader(names)
         made._checks = bool(inherited) and made.__post_init__ is not Record.__post_init__
         return made
+
+
+def _reader(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads the values of these fields of an instance."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    # A static method, for a function as a class's attribute would take the instance twice.
+    return staticmethod(lambda instance: tuple(getattr(instance, name) for name in names))
 
 
 def _write_init(owner: type[Record]) -> None:
@@ -168,6 +180,8 @@ class Record(metaclass=_RecordType):
     _keyword_only: ClassVar[frozenset[str]]
     _checks: ClassVar[bool]
     _countdown: ClassVar[Iterator[int]]
+    _key: ClassVar[Callable[[Any], Any]]
+    _state: ClassVar[Callable[[Any], tuple[Any, ...]]]
     __dataclass_fields__: ClassVar[Any] = _LazyFields()
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -205,10 +219,10 @@ class Record(metaclass=_RecordType):
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self._compared)
+        return bool(type(self)._key(self) == type(self)._key(other))
 
     def __hash__(self) -> int:
-        return hash((self.__class__, *(getattr(self, name) for name in self._compared)))
+        return hash((self.__class__, type(self)._key(self)))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
@@ -221,7 +235,7 @@ class Record(metaclass=_RecordType):
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return tuple([getattr(self, name) for name in self._names])
+        return type(self)._state(self)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for put, value in zip(self._put.values(), state, strict=True):

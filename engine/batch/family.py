@@ -12,12 +12,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from typing import Final
 
 from ...records import Record
 from ..condition import Scalar, scalar
-from ..dispatch import Branch, Key, Tree, below, dispatch
+from ..dispatch import Branch, Key, Leaf, Tree, below, dispatch
 from ..evaluators.changes import stretches
 from ..evaluators.situation import Situation, declared_order
 from ..plan import Charge, Column, ColumnKind, OfEach, OfMeter, Plan, Row
@@ -76,6 +77,8 @@ def combinations(charge: Charge, situation: Situation) -> tuple[Combination, ...
 
     A case without a price has the row -1.
     """
+    if not charge.columns and isinstance(charge.tree, Leaf):
+        return _whole(charge.tree.row)
     choices: list[list[Part]] = []
     count = 1
     for index, column in enumerate(charge.columns):
@@ -96,6 +99,12 @@ def combinations(charge: Charge, situation: Situation) -> tuple[Combination, ...
         found.setdefault((row, key), []).append(told)
     made = [Combination(row, key, tuple(cases)) for (row, key), cases in found.items()]
     return tuple(sorted(made, key=lambda item: (item.row, declared_order(charge, item.key))))
+
+
+@cache
+def _whole(row: int) -> tuple[Combination, ...]:
+    """The one combination of a charge without columns."""
+    return (Combination(row, (), ((),)),)
 
 
 def _choices(charge: Charge, index: int, column: Column, situation: Situation) -> list[Part] | None:

@@ -100,10 +100,11 @@ class Sheet:
 
     def numbers(self, values: Sequence[Fraction]) -> Number:
         """A constant number per member."""
-        if len(set(values)) == 1:
-            return fraction(values[0])
-        scale = lcm(*(value.denominator for value in values))
-        return Number(self.integers([int(value * scale) for value in values]), scale)
+        first = values[0]
+        if all(value == first for value in values):
+            return fraction(first)
+        scale = lcm(*{value.denominator for value in values})
+        return Number(self.integers([value.numerator * (scale // value.denominator) for value in values]), scale)
 
     def values_of(self, value: Integer) -> tuple[int, ...] | None:
         """The values of a constant in each member; None for what depends on the row."""
