@@ -37,7 +37,7 @@ from .session import spark_session
 from .sums import Sums, sums_of
 from .tasks import Rating, Sent, add_up_files, add_up_rows, locate, rate_accounts, read_rows
 from .told import Told, all_told, joined_rooms
-from .written import written_types
+from .written import PART, parquet_rows, text_rows, written_types
 
 if TYPE_CHECKING:
     import duckdb
@@ -148,6 +148,7 @@ class _Run:
     task_memory: str
     run: SparkRun
     held: list[DataFrame] = field(default_factory=list)
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def rate(self, out: str, *, skip_bad_rows: bool) -> SparkRun:
         """Rate and write, again with wider columns where some number needs them."""
@@ -178,6 +179,7 @@ class _Run:
         if layout.rejects or layout.conflicting:
             return Told(rejects=layout.rejects), []
         sums, apart = self._sums(layout)
+        self.written = written_types(self.form, self.program.money, rooms)
         sent = packed(Sent(packed(self.program), self.period, self.task_memory))
         rating = Rating(
             layout.types,
@@ -185,7 +187,7 @@ class _Run:
             layout.has_quantities,
             self.subscriptions.types,
             self.form,
-            written_types(self.form, self.program.money, rooms),
+            self.written,
             beyond=self.subscriptions.beyond,
         )
         is_checked = layout.has_ids and not self.unique_ids
@@ -275,7 +277,7 @@ class _Run:
         """Rate usage beside the subscriptions of the same accounts; the result is kept until it is written."""
         together = usage.unionByName(subscriptions, allowMissingColumns=True)
         together = together.repartition(self._partitions(usage, by_rows=rating.sums is None), "account")
-        results = together.mapInArrow(partial(rate_accounts, sent, packed(rating)), frame_schema(rating.written))
+        results = together.mapInArrow(partial(rate_accounts, sent, packed(rating)), frame_schema({PART: "BLOB"}))
         results = results.persist()
         self.held.append(results)
         messages = results.where("told IS NOT NULL").select("told").collect()
@@ -345,7 +347,8 @@ class _Run:
         lines = results[0]
         for more in results[1:]:
             lines = lines.unionByName(more)
-        lines = lines.where("told IS NULL").drop("told")
+        parts = lines.where("told IS NULL").select(PART)
+        columns = frame_schema(self.written).removeprefix("told binary, ")
         try:
             if self.form is StatementFormat.PARQUET:
                 from ..focus import COLUMNS
@@ -354,9 +357,10 @@ class _Run:
                 shown = [
                     f"timestamp_micros(`{name}`) AS `{name}`" if name in instants else f"`{name}`" for name in COLUMNS
                 ]
+                lines = parts.mapInArrow(partial(parquet_rows, self.written), columns)
                 lines.selectExpr(*shown).write.option("compression", "zstd").parquet(out)
             else:
-                lines.write.text(out)
+                parts.mapInArrow(text_rows, columns).write.text(out)
         except AnalysisException as error:
             reason = str(error).partition("\n")[0]
             hint = "name a new folder that Spark can write to"

@@ -23,6 +23,8 @@ _SETTINGS: Final = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": str(BATCH_ROWS),
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.caseSensitive": "true",
+    # Accounts are sent as they are, not as literals in the text of a plan.
+    "spark.sql.execution.arrow.localRelationThreshold": "0b",
 }
 
 

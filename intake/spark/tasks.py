@@ -25,7 +25,7 @@ from .chunks import Chunked, arrow_batches, located, relations, shipped, tables_
 from .sent import unpacked
 from .sums import Sums
 from .told import REJECTS_MAX, Told
-from .written import parquet_parts, text_parts
+from .written import PART, parts_of, parts_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -172,11 +172,10 @@ def rate_accounts(sent: bytes, rating: bytes, batches: Iterable[pa.RecordBatch])
             problems = write_columnar(connection, program, how.form, path)
             told.refusals += problems
             if not problems:
-                parts = parquet_parts if how.form is StatementFormat.PARQUET else text_parts
-                yield from parts(connection, path, how.written, told)
+                yield from parts_table(parts_of(connection, path, how.form, how.written, told))
         if how.sums is not None:
             told.left += tuple(account for (account,) in apart)
-        yield _message(connection, told, how.written)
+        yield _message(connection, told, {PART: "BLOB"})
 
 
 def locate(sent: bytes, chunked: bytes, known: bytes, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -6,8 +6,8 @@ of the run; where a part needs more room, it says so, and the run is repeated wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from ..columnar.expressions import literal, quoted
 from ..columnar.readings import Digits
 from ..columnar.taken_rows import room_of
 from ..focus import COLUMNS
+from ..parquet import connect
 from ..statements import StatementFormat
 from ..values import DIGITS_MAX
 from .chunks import arrow_batches
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 QUANTITY_DECIMALS: Final = 12
 TEXT: Final = "value"
-_LINES: Final = 50_000
+PART: Final = "part"
+_PIECE: Final = 16 * 2**20
 
 
 def written_types(form: StatementFormat, unit: MoneyUnit, rooms: Mapping[str, Digits]) -> dict[str, str]:
@@ -56,10 +58,67 @@ def written_types(form: StatementFormat, unit: MoneyUnit, rooms: Mapping[str, Di
     return types
 
 
-def parquet_parts(
-    connection: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, str], told: Told
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file in the types of the run."""
+def parts_of(
+    connection: duckdb.DuckDBPyConnection, path: Path, form: StatementFormat, types: Mapping[str, str], told: Told
+) -> Iterator[bytes]:
+    """A file of statements as a few pieces, which cost next to nothing to keep until all tasks are done.
+
+    What Parquet needs more room for than the types of the run have is told.
+    """
+    if form is StatementFormat.PARQUET:
+        missing = _missing(connection, path, types)
+        told.rooms = joined_rooms(told.rooms, missing)
+        if not missing:
+            yield path.read_bytes()
+        return
+    with path.open("rb") as stream:
+        # A piece ends with a line.
+        while piece := stream.read(_PIECE):
+            yield piece + stream.readline()
+
+
+def parts_table(parts: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
+    """Pieces as the rows of a task's result."""
+    import pyarrow as pa
+
+    for part in parts:
+        yield pa.record_batch({"told": pa.nulls(1, pa.binary()), PART: pa.array([part], pa.binary())})
+
+
+def text_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Pieces as lines, whose writer ends each with the line feed that it loses here."""
+    import pyarrow as pa
+
+    for batch in batches:
+        for part in batch.column(0).to_pylist():
+            yield pa.record_batch(
+                {TEXT: pa.array(part.removesuffix(b"\n").split(b"\n"), pa.binary()).cast(pa.string())}
+            )
+
+
+def parquet_rows(types: Mapping[str, str], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Pieces as rows in the types of the run."""
+    listed = ", ".join(
+        f"epoch_us({quoted(name)}) AS {quoted(name)}"
+        if COLUMNS[name] == "TIMESTAMPTZ"
+        else f"CAST({quoted(name)} AS {sql_type}) AS {quoted(name)}"
+        for name, sql_type in types.items()
+    )
+    with tempfile.TemporaryDirectory(prefix="ratebook-") as folder:
+        path = Path(folder) / "part.parquet"
+        for batch in batches:
+            for part in batch.column(0).to_pylist():
+                path.write_bytes(part)
+                connection = connect()
+                try:
+                    connection.execute("SET threads = 1")
+                    yield from arrow_batches(connection, f"SELECT {listed} FROM read_parquet({literal(str(path))})")
+                finally:
+                    connection.close()
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, str]) -> dict[str, Digits]:
+    """The digits that columns of a Parquet file need and the types of the run do not have."""
     file = f"read_parquet({literal(str(path))})"
     shape = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()}
     missing = {}
@@ -69,17 +128,7 @@ def parquet_parts(
             room = room_of(sql_type)
             if needed.whole > room.whole or needed.decimals > room.decimals:
                 missing[name] = room.joined(needed) if needed.whole > room.whole else needed
-    if missing:
-        told.rooms = joined_rooms(told.rooms, missing)
-        return
-    listed = ", ".join(
-        f"epoch_us({quoted(name)}) AS {quoted(name)}"
-        if COLUMNS[name] == "TIMESTAMPTZ"
-        else f"CAST({quoted(name)} AS {sql_type}) AS {quoted(name)}"
-        for name, sql_type in types.items()
-    )
-    query = f"SELECT CAST(NULL AS BLOB) AS told, {listed} FROM {file}"
-    yield from arrow_batches(connection, query)
+    return missing
 
 
 def _needed(connection: duckdb.DuckDBPyConnection, file: str, name: str, sql_type: str) -> Digits:
@@ -90,18 +139,3 @@ def _needed(connection: duckdb.DuckDBPyConnection, file: str, name: str, sql_typ
     size = f"length(ltrim(split_part(CAST({column} AS VARCHAR), '.', 1), '-'))"
     row = connection.execute(f"SELECT coalesce(max({size}), 1) FROM {file}").fetchone()
     return Digits(int(row[0]) if row else 1, room_of(sql_type).decimals)
-
-
-def text_parts(
-    connection: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, str], told: Told
-) -> Iterator[pa.RecordBatch]:
-    """The lines of a file of text, whose writer ends each with the line feed that it has lost here."""
-    import pyarrow as pa
-
-    del connection, types, told
-    schema = pa.schema([("told", pa.binary()), (TEXT, pa.string())])
-    with path.open(encoding="utf-8", newline="\n") as stream:
-        while lines := [line.removesuffix("\n") for line in islice(stream, _LINES)]:
-            yield pa.RecordBatch.from_arrays(
-                [pa.nulls(len(lines), pa.binary()), pa.array(lines, pa.string())], schema=schema
-            )
