@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.columns import EventColumns
 from ...engine.batch.lookup import Lookup, Reading, SourceColumn
 from ...engine.batch.metering import Usage, filter_sql
-from ...engine.batch.number import UnfitError
+from ...engine.batch.number import Integer, Number, Truth, UnfitError, literal, number_not_below_zero
+from ...engine.batch.open_rows import Order
 from ...engine.batch.samples import distinct_sql
-from ...engine.batch.sheet import text_literal
+from ...engine.batch.sheet import Sheet, text_literal
 from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Aggregation, Charge, ColumnKind, Meter, Program
@@ -57,6 +58,7 @@ class Groups:
     table: str
     meter: Meter
     aggregate: Aggregate
+    relation: str = ""
 
     def by_line(self, connection: duckdb.DuckDBPyConnection, lookup: Lookup) -> Groups:
         """Make the table of quantities by statement and line, from the answers to the keys."""
@@ -72,12 +74,38 @@ class Groups:
             f"FROM {self.table}_keyed k JOIN {self.table}_answer a ON {lookup.join_sql('k', 'a')} "
             "WHERE a.line IS NOT NULL GROUP BY k.sid, k.version, a.line"
         )
-        return self
+        return replace(self, relation=f"{self.table}_group")
+
+    def in_order(self, connection: duckdb.DuckDBPyConnection) -> tuple[Groups, Order]:
+        """The same with where each line stands among those of its statement, as the table `<table>_ordered`."""
+        metered, cells = self.cells(connection)
+        sheet = Sheet(1)
+        quantity, _ = metered.quantity(sheet, self.meter, Bucket(self.meter.name))
+        if quantity.under is not None:
+            raise UnfitError("a table whose columns may hold any value, on a ladder that lines share, of a ratio")
+        size = number_not_below_zero(quantity)
+        source = f"(SELECT u.sid, u.line{cells} FROM {self.relation} u)"
+        sizes = sheet.select(source, ["sid", "line", f"({size.top.sql})::HUGEINT AS size"])
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {self.table}_ordered AS SELECT u.*, o.* EXCLUDE (sid, line) "
+            f"FROM {self.relation} u JOIN (SELECT sid, line, coalesce(sum(size) OVER (PARTITION BY sid ORDER BY line "
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::HUGEINT AS size_before, "
+            "(sum(size) OVER (PARTITION BY sid))::HUGEINT AS size_whole, "
+            f"row_number() OVER (PARTITION BY sid ORDER BY line) = 1 AS is_first FROM ({sizes})) o "
+            "ON o.sid = u.sid AND o.line = u.line"
+        )
+        _, high = measured(connection, f"{self.table}_ordered", ["size_whole"])["size_whole"]
+
+        def number(column: str) -> Number:
+            return Number(literal(0) if high == 0 else Integer(column, 0, high), size.scale)
+
+        order = Order(number("size_before"), number("size_whole"), Truth("is_first"))
+        return replace(self, relation=f"{self.table}_ordered"), order
 
     def cells(self, connection: duckdb.DuckDBPyConnection) -> tuple[Metered, str]:
         """The bucket over columns of whole numbers, and these columns as expressions over the table as `u`."""
         names = [column for column, _, _ in self.aggregate.columns]
-        bounds = measured(connection, f"{self.table}_group", names)
+        bounds = measured(connection, self.relation, names)
         cells = "".join(
             f", {cell_sql(column, scale, *bounds[column])} AS {column}" for column, _, scale in self.aggregate.columns
         )

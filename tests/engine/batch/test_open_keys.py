@@ -161,6 +161,37 @@ plan each_row from 2026-01-01:
     | "m1"      | €0.2 per MB  |
     | otherwise | €0.5 per MB  |
 """,
+    "included": """
+plan some from 2026-01-01:
+  include 7 MB of traffic
+  include 3 MB of traffic prorated by day
+  charge traffic by model graduated:
+    | model     | first 5 MB             | above        |
+    | "m1"      | €0.2 per started 2.5 MB  | €0.1 per MB  |
+    | otherwise | €0.5 per MB plus €1 once if used | €0.4 per MB  |
+
+plan more from 2026-01-01:
+  include 2 of calls
+  charge calls by dialled graduated pooled in row order:
+    | dialled prefix | first 4              | above      |
+    | "00"           | €3 each plus €1 once | €2 each    |
+    | "0044"         | €4 each              | €1 each    |
+    | otherwise      | €6 each              | €5 each    |
+""",
+    "shared": """
+plan rows from 2026-01-01:
+  charge traffic by model graduated pooled in row order:
+    | model     | first 5 MB             | above                 |
+    | "m1"      | €0.2 per started 2.5 MB  | €0.1 per started 2.5 MB |
+    | otherwise | €0.5 per started 2.5 MB  | €0.4 per started 2.5 MB |
+
+plan shares from 2026-01-01:
+  include 3 MB of traffic
+  charge traffic by model volume pooled by share:
+    | model     | up to 5 MB             | above                 |
+    | "m1"      | €0.2 per MB            | €0.1 per MB plus €1 once |
+    | otherwise | €0.5 per MB            | €0.4 per MB plus €2 once |
+""",
     "around": """
 discount tenth: 10% off traffic
 offer fifth: 20% off total
