@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.columns import EventColumns
+from ...engine.batch.conditions import undecided_sql
 from ...engine.batch.lookup import Lookup, Reading, SourceColumn
 from ...engine.batch.metering import Usage, filter_sql
 from ...engine.batch.number import Integer, Number, Truth, UnfitError, literal, number_not_below_zero
@@ -23,7 +24,7 @@ from .scan import aggregates_of, cell_sql, filled_of, measured
 if TYPE_CHECKING:
     import duckdb
 
-UNDECIDED = "quantities without the time or field that a price asks for"
+DOUBTFUL = "usage without the time or field that a price asks for"
 
 
 def reading_of(connection: duckdb.DuckDBPyConnection, columns: EventColumns, types: Mapping[str, str]) -> Reading:
@@ -144,7 +145,7 @@ def add_up(
     if doubtful is not None:
         sums.append(("doubts", f"count(*) FILTER (WHERE {doubtful})"))
     counted = ", ".join(f"{sql} AS {column}" for column, sql in sums)
-    where = _counts(program, meter, usage)
+    where = _counts(program, meter, usage) + ("" if doubtful is None else f" OR {doubtful}")
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
@@ -165,7 +166,7 @@ def add_up(
         joined = "s.sid = u.sid"
     if doubtful is not None:
         connection.execute(
-            f"INSERT INTO scalar_statement SELECT DISTINCT s.sid, {text_literal(UNDECIDED)} FROM {table}_used u "
+            f"INSERT INTO scalar_statement SELECT DISTINCT s.sid, {text_literal(DOUBTFUL)} FROM {table}_used u "
             f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member WHERE u.doubts > 0"
         )
     own = [f"{key.expression} AS {key.name}" for key in lookup.keys if key.column.kind is ColumnKind.ATTRIBUTE]
@@ -190,10 +191,12 @@ def _counts(program: Program, meter: Meter, usage: Usage) -> str:
 
 
 def _doubtful(meter: Meter, charge: Charge, lookup: Lookup, usage: Usage) -> str | None:
-    """Whether a row is a quantity of which no query says to what it belongs; None where none can be."""
-    if usage.quantity_scale is None:
-        return None
+    """Whether no query says to what a row belongs, as `metering.doubtful_sql`; None where all rows are clear."""
     fields = usage.events[meter.event].fields
+    undecided = None if meter.where is None else undecided_sql(meter.where, fields)
+    found = [] if undecided is None else [f"(event = {text_literal(meter.event)} AND {undecided})"]
     doubts = [f"{fields[column.name].sql} IS NULL" for column in charge.columns if column.kind is ColumnKind.FIELD]
     doubts += ["time IS NULL"] if lookup.windows else []
-    return f"meter = {text_literal(meter.name)} AND ({' OR '.join(doubts)})" if doubts else None
+    if doubts and usage.quantity_scale is not None:
+        found.append(f"(meter = {text_literal(meter.name)} AND ({' OR '.join(doubts)}))")
+    return " OR ".join(found) or None

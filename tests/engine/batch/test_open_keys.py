@@ -25,7 +25,7 @@ def beside(name: str) -> ModuleType:
 
 files, both, populations = beside("fact_files"), beside("both_evaluators"), beside("populations")
 
-UNDATED = "quantities without "
+UNDATED = ("quantities without ", "usage without ")
 """Why quantities take the scalar road, whatever is priced by them."""
 HEAD = """
 ruleset keys "Keys":
@@ -42,9 +42,12 @@ event call:
   dialled: text, default "0049"
   grade: number
   peer: text
+  way: one of land, sea, air, optional
+  urgent: yes or no, optional
 
 meter traffic: sum of bytes of call
 meter calls: count of call
+meter graded: sum of bytes of call where grade > 10
 meter peers: unique peer of call
 meter largest: maximum of bytes of call
 meter usual: average of bytes of call
@@ -177,6 +180,26 @@ plan more from 2026-01-01:
     | "00"           | €3 each plus €1 once | €2 each    |
     | "0044"         | €4 each              | €1 each    |
     | otherwise      | €6 each              | €5 each    |
+""",
+    "conditions": """
+plan graded_ones from 2026-01-01:
+  charge graded by model:
+    | model     | price        |
+    | "m1"      | €0.2 per MB  |
+    | otherwise | €0.5 per MB  |
+""",
+    "optional": """
+plan ways from 2026-01-01:
+  charge traffic by way:
+    | way       | price        |
+    | land      | €0.2 per MB  |
+    | otherwise | €0.5 per MB  |
+  charge calls by way, urgent:
+    | way       | urgent | price      |
+    | land, sea | yes    | €0.2 each  |
+    | land, sea | no     | €0.1 each  |
+    | air       | any    | €0.3 each  |
+    | otherwise | any    | €0.4 each  |
 """,
     "shared": """
 plan rows from 2026-01-01:
