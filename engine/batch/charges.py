@@ -330,7 +330,7 @@ def _in_row_order(
         own = cost_on(pricing, charges, group.rows, Climb(end, position, resumed, whole))
         first = both(idle, group.present, negation(earlier))
         takes_turn = sheet.let(either(some, first))
-        found.append(_cost_where(takes_turn, own))
+        found.append(cost_where(takes_turn, own))
         position = end
         resumed = sheet.let(either(resumed, some))
         earlier = sheet.let(either(earlier, group.present))
@@ -388,12 +388,13 @@ def _by_share(
         amount = product_of(sheet.let_number(own.amount), share)
         portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions or ())
         part = Cost(amount, own.refused, portions)
-        found.append(_cost_where(sheet.let(either(some, first)), part))
+        found.append(cost_where(sheet.let(either(some, first)), part))
         earlier = sheet.let(either(earlier, group.present))
     return found
 
 
-def _cost_where(condition: Truth, own: Cost) -> Cost:
+def cost_where(condition: Truth, own: Cost) -> Cost:
+    """A price where a condition holds, and nothing elsewhere."""
     portions = tuple(
         Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions or ()
     )

@@ -23,7 +23,7 @@ from ..evaluators.changes import stretches
 from ..evaluators.situation import Situation, declared_order
 from ..plan import Charge, Column, ColumnKind, OfEach, OfMeter, Plan, Row
 from ..schedule import Band, Schedule
-from ..usage import FieldKind
+from ..usage import FieldKind, FieldSchema
 from .number import UnfitError
 
 COMBINATIONS_MAX: Final = 48
@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One column of a key: a field that has a value, or a time in a window (and those of `also`) and in none of `others`."""
+    """One column of a key: a field that has a value (or none, for None), or a time in a window (and those of `also`) and in none of `others`."""
 
     kind: ColumnKind
     name: str
@@ -116,18 +116,22 @@ def _choices(charge: Charge, index: int, column: Column, situation: Situation) -
         case ColumnKind.FIELD:
             if not column.values:
                 return None
-            if _is_yes_or_no(charge, column.name, situation):
-                return [Part(ColumnKind.FIELD, column.name, value) for value in (True, False)]
-            return [Part(ColumnKind.FIELD, column.name, value) for value in column.values]
+            field = _field(charge, column.name, situation)
+            # A key column names yes and no in words, as it would the words of `one of`.
+            yes_or_no = field is not None and field.kind is FieldKind.YES_NO
+            values: tuple[str | bool | None, ...] = (True, False) if yes_or_no else column.values
+            if field is not None and not field.required and field.default is None:
+                values = (*values, None)
+            return [Part(ColumnKind.FIELD, column.name, value) for value in values]
 
 
-def _is_yes_or_no(charge: Charge, field: str, situation: Situation) -> bool:
-    """Whether a field is one of yes or no: a key column names both in words, as it would the words of `one of`."""
+def _field(charge: Charge, name: str, situation: Situation) -> FieldSchema | None:
+    """The field of events behind a key column."""
     if not isinstance(charge.source, OfMeter):
-        return False
+        return None
     program = situation.program
     event = program.schema.events[program.meters[charge.source.meter].event]
-    return any(item.name == field and item.kind is FieldKind.YES_NO for item in event.fields)
+    return next((item for item in event.fields if item.name == name), None)
 
 
 def _value(part: Part, situation: Situation) -> Scalar | None:

@@ -75,6 +75,8 @@ def _part_sql(program: Program, part: Part, usage: Usage, columns: EventColumns)
     match part.kind:
         case ColumnKind.FIELD:
             column = columns.fields[part.name].sql
+            if part.value is None:
+                return f"{column} IS NULL"
             if isinstance(part.value, bool):
                 return f"coalesce({column} = {str(part.value).lower()}, false)"
             return (

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..plan import Charge, OfMeter
+from ..plan import Charge, OfMeter, Pooling
 from ..statement import LineKind
 from .charges import Pricing, sum_bounds
 from .family import combinations
 from .ledger import Info, PricedSlot, Slot
 from .number import ZERO, UnfitError, both, choose
-
-ANY_VALUE = "a table whose columns may hold any value"
 
 
 def is_open(pricing: Pricing, index: int) -> bool:
@@ -50,7 +48,12 @@ def price_open_charge(pricing: Pricing, index: int) -> None:
 def _refuse_unfit(pricing: Pricing, charges: Sequence[Charge]) -> None:
     charge = charges[0]
     assert isinstance(charge.source, OfMeter)
-    if charge.pooling is not None or charge.counted is not None or charge.prorated:
-        raise UnfitError(f"{ANY_VALUE}, on a ladder that several lines or bills share")
-    if any(allowance.meter == charge.source.meter for allowance in pricing.held):
-        raise UnfitError(f"{ANY_VALUE}, of a meter with included units")
+    if charge.pooling is Pooling.TIME_ORDER or charge.counted is not None or charge.prorated:
+        raise UnfitError(
+            "a table whose columns may hold any value, on a ladder that bills, days or turns in time share"
+        )
+    plan = pricing.members[0].plan
+    own = [include for include in plan.includes if include.meter == charge.source.meter]
+    several = sum(isinstance(item.source, OfMeter) and item.source == charge.source for item in plan.charges) > 1
+    if any(include.every is not None for include in own) or (own and several):
+        raise UnfitError("a table whose columns may hold any value, of a meter whose included units others use too")

@@ -18,7 +18,7 @@ from ...engine.batch.ledger import Info
 from ...engine.batch.lookup import Answer, Lookup, lookup_of
 from ...engine.batch.metering import Usage
 from ...engine.batch.number import FALSE, Integer, TooLargeError, Truth, UnfitError, literal
-from ...engine.batch.open_rows import Rule, Rules, depends_on_days, rows_query
+from ...engine.batch.open_rows import Rule, Rules, depends_on_days, included, rows_query
 from ...engine.batch.table import small_table
 from ...engine.dispatch import Key
 from ...engine.evaluators.situation import declared_order
@@ -89,7 +89,7 @@ class _Group:
         self.families.append((family, index))
         for member in family.members:
             charge = member.plan.charges[index]
-            known = None if depends_on_days(charge) else self._known.get(id(member.plan))
+            known = None if depends_on_days(member, charge) else self._known.get(id(member.plan))
             if known is None:
                 known = self._known[id(member.plan)] = len(self.charges)
                 self.charges[known], self.members[known] = charge, member
@@ -110,7 +110,12 @@ def read_open(
     for family in asked:
         for index in family.charges:
             charge = family.members[0].plan.charges[index]
-            form = charge.name, charge.source, tuple((column.kind, column.name) for column in charge.columns)
+            form = (
+                charge.name,
+                charge.source,
+                charge.pooling,
+                tuple((column.kind, column.name) for column in charge.columns),
+            )
             groups.setdefault(form, _Group()).add(family, index)
     found: dict[int, dict[int, KnownBundle]] = {}
     failed: dict[int, str] = {}
@@ -205,7 +210,9 @@ def _make_pairs(
     pairs = f"SELECT DISTINCT g.version, l.number FROM {table}_group g JOIN {table}_line l USING (line)"
     for version, number in connection.execute(pairs).fetchall():
         charge = group.charges[version]
-        place, rule = rules.place_of(Rule(group.members[version], charge, number))
+        assert isinstance(charge.source, OfMeter)
+        free = included(group.members[version], charge.source.meter)
+        place, rule = rules.place_of(Rule(group.members[version], charge, number, free))
         info = Info(
             charge.name,
             LineKind.CHARGE,
@@ -228,10 +235,15 @@ def _price(
     table: str,
 ) -> None:
     """Make the table of priced lines."""
+    shared = any(rule.free or rule.charge.pooling is not None for rules in shapes for rule in rules)
+    order = None
+    if shared:
+        groups, order = groups.in_order(connection)
     metered, cells = groups.cells(connection)
+    cells += ", u.size_before, u.size_whole, u.is_first" if shared else ""
     queries = []
     for number, rules in enumerate(shapes):
-        query = rows_query(program, rules, metered, f"{table}_shape_{number}")
+        query = rows_query(program, rules, metered, order, f"{table}_shape_{number}")
         joined, columns = "", ""
         if query.parameters:
             parameter = f"{table}_parameter_{number}"
@@ -242,7 +254,7 @@ def _price(
             columns = "".join(f", c.{item.name}" for item in query.parameters)
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {table}_shape_{number} AS SELECT u.sid, u.line, p.info{cells}{columns} "
-            f"FROM {table}_group u JOIN {table}_line l ON l.line = u.line "
+            f"FROM {groups.relation} u JOIN {table}_line l ON l.line = u.line "
             f"JOIN {table}_pair p ON p.version = u.version AND p.number = l.number{joined} WHERE p.shape = {number}"
         )
         queries.append(query.sql)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.columns import EventColumns
+from ...engine.batch.conditions import undecided_sql
 from ...engine.batch.lookup import Lookup, Reading, SourceColumn
 from ...engine.batch.metering import Usage, filter_sql
-from ...engine.batch.number import UnfitError
+from ...engine.batch.number import Integer, Number, Truth, UnfitError, literal, number_not_below_zero
+from ...engine.batch.open_rows import Order
 from ...engine.batch.samples import distinct_sql
-from ...engine.batch.sheet import text_literal
+from ...engine.batch.sheet import Sheet, text_literal
 from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Aggregation, Charge, ColumnKind, Meter, Program
@@ -22,7 +24,7 @@ from .scan import aggregates_of, cell_sql, filled_of, measured
 if TYPE_CHECKING:
     import duckdb
 
-UNDECIDED = "quantities without the time or field that a price asks for"
+DOUBTFUL = "usage without the time or field that a price asks for"
 
 
 def reading_of(connection: duckdb.DuckDBPyConnection, columns: EventColumns, types: Mapping[str, str]) -> Reading:
@@ -57,6 +59,7 @@ class Groups:
     table: str
     meter: Meter
     aggregate: Aggregate
+    relation: str = ""
 
     def by_line(self, connection: duckdb.DuckDBPyConnection, lookup: Lookup) -> Groups:
         """Make the table of quantities by statement and line, from the answers to the keys."""
@@ -72,12 +75,38 @@ class Groups:
             f"FROM {self.table}_keyed k JOIN {self.table}_answer a ON {lookup.join_sql('k', 'a')} "
             "WHERE a.line IS NOT NULL GROUP BY k.sid, k.version, a.line"
         )
-        return self
+        return replace(self, relation=f"{self.table}_group")
+
+    def in_order(self, connection: duckdb.DuckDBPyConnection) -> tuple[Groups, Order]:
+        """The same with where each line stands among those of its statement, as the table `<table>_ordered`."""
+        metered, cells = self.cells(connection)
+        sheet = Sheet(1)
+        quantity, _ = metered.quantity(sheet, self.meter, Bucket(self.meter.name))
+        if quantity.under is not None:
+            raise UnfitError("a table whose columns may hold any value, on a ladder that lines share, of a ratio")
+        size = number_not_below_zero(quantity)
+        source = f"(SELECT u.sid, u.line{cells} FROM {self.relation} u)"
+        sizes = sheet.select(source, ["sid", "line", f"({size.top.sql})::HUGEINT AS size"])
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {self.table}_ordered AS SELECT u.*, o.* EXCLUDE (sid, line) "
+            f"FROM {self.relation} u JOIN (SELECT sid, line, coalesce(sum(size) OVER (PARTITION BY sid ORDER BY line "
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::HUGEINT AS size_before, "
+            "(sum(size) OVER (PARTITION BY sid))::HUGEINT AS size_whole, "
+            f"row_number() OVER (PARTITION BY sid ORDER BY line) = 1 AS is_first FROM ({sizes})) o "
+            "ON o.sid = u.sid AND o.line = u.line"
+        )
+        _, high = measured(connection, f"{self.table}_ordered", ["size_whole"])["size_whole"]
+
+        def number(column: str) -> Number:
+            return Number(literal(0) if high == 0 else Integer(column, 0, high), size.scale)
+
+        order = Order(number("size_before"), number("size_whole"), Truth("is_first"))
+        return replace(self, relation=f"{self.table}_ordered"), order
 
     def cells(self, connection: duckdb.DuckDBPyConnection) -> tuple[Metered, str]:
         """The bucket over columns of whole numbers, and these columns as expressions over the table as `u`."""
         names = [column for column, _, _ in self.aggregate.columns]
-        bounds = measured(connection, f"{self.table}_group", names)
+        bounds = measured(connection, self.relation, names)
         cells = "".join(
             f", {cell_sql(column, scale, *bounds[column])} AS {column}" for column, _, scale in self.aggregate.columns
         )
@@ -116,7 +145,7 @@ def add_up(
     if doubtful is not None:
         sums.append(("doubts", f"count(*) FILTER (WHERE {doubtful})"))
     counted = ", ".join(f"{sql} AS {column}" for column, sql in sums)
-    where = _counts(program, meter, usage)
+    where = _counts(program, meter, usage) + ("" if doubtful is None else f" OR {doubtful}")
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
@@ -137,7 +166,7 @@ def add_up(
         joined = "s.sid = u.sid"
     if doubtful is not None:
         connection.execute(
-            f"INSERT INTO scalar_statement SELECT DISTINCT s.sid, {text_literal(UNDECIDED)} FROM {table}_used u "
+            f"INSERT INTO scalar_statement SELECT DISTINCT s.sid, {text_literal(DOUBTFUL)} FROM {table}_used u "
             f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member WHERE u.doubts > 0"
         )
     own = [f"{key.expression} AS {key.name}" for key in lookup.keys if key.column.kind is ColumnKind.ATTRIBUTE]
@@ -162,10 +191,12 @@ def _counts(program: Program, meter: Meter, usage: Usage) -> str:
 
 
 def _doubtful(meter: Meter, charge: Charge, lookup: Lookup, usage: Usage) -> str | None:
-    """Whether a row is a quantity of which no query says to what it belongs; None where none can be."""
-    if usage.quantity_scale is None:
-        return None
+    """Whether no query says to what a row belongs, as `metering.doubtful_sql`; None where all rows are clear."""
     fields = usage.events[meter.event].fields
+    undecided = None if meter.where is None else undecided_sql(meter.where, fields)
+    found = [] if undecided is None else [f"(event = {text_literal(meter.event)} AND {undecided})"]
     doubts = [f"{fields[column.name].sql} IS NULL" for column in charge.columns if column.kind is ColumnKind.FIELD]
     doubts += ["time IS NULL"] if lookup.windows else []
-    return f"meter = {text_literal(meter.name)} AND ({' OR '.join(doubts)})" if doubts else None
+    if doubts and usage.quantity_scale is not None:
+        found.append(f"(meter = {text_literal(meter.name)} AND ({' OR '.join(doubts)}))")
+    return " OR ".join(found) or None

@@ -25,7 +25,7 @@ def beside(name: str) -> ModuleType:
 
 files, both, populations = beside("fact_files"), beside("both_evaluators"), beside("populations")
 
-UNDATED = "quantities without "
+UNDATED = ("quantities without ", "usage without ")
 """Why quantities take the scalar road, whatever is priced by them."""
 HEAD = """
 ruleset keys "Keys":
@@ -42,9 +42,12 @@ event call:
   dialled: text, default "0049"
   grade: number
   peer: text
+  way: one of land, sea, air, optional
+  urgent: yes or no, optional
 
 meter traffic: sum of bytes of call
 meter calls: count of call
+meter graded: sum of bytes of call where grade > 10
 meter peers: unique peer of call
 meter largest: maximum of bytes of call
 meter usual: average of bytes of call
@@ -160,6 +163,57 @@ plan each_row from 2026-01-01:
     | model     | price        |
     | "m1"      | €0.2 per MB  |
     | otherwise | €0.5 per MB  |
+""",
+    "included": """
+plan some from 2026-01-01:
+  include 7 MB of traffic
+  include 3 MB of traffic prorated by day
+  charge traffic by model graduated:
+    | model     | first 5 MB             | above        |
+    | "m1"      | €0.2 per started 2.5 MB  | €0.1 per MB  |
+    | otherwise | €0.5 per MB plus €1 once if used | €0.4 per MB  |
+
+plan more from 2026-01-01:
+  include 2 of calls
+  charge calls by dialled graduated pooled in row order:
+    | dialled prefix | first 4              | above      |
+    | "00"           | €3 each plus €1 once | €2 each    |
+    | "0044"         | €4 each              | €1 each    |
+    | otherwise      | €6 each              | €5 each    |
+""",
+    "conditions": """
+plan graded_ones from 2026-01-01:
+  charge graded by model:
+    | model     | price        |
+    | "m1"      | €0.2 per MB  |
+    | otherwise | €0.5 per MB  |
+""",
+    "optional": """
+plan ways from 2026-01-01:
+  charge traffic by way:
+    | way       | price        |
+    | land      | €0.2 per MB  |
+    | otherwise | €0.5 per MB  |
+  charge calls by way, urgent:
+    | way       | urgent | price      |
+    | land, sea | yes    | €0.2 each  |
+    | land, sea | no     | €0.1 each  |
+    | air       | any    | €0.3 each  |
+    | otherwise | any    | €0.4 each  |
+""",
+    "shared": """
+plan rows from 2026-01-01:
+  charge traffic by model graduated pooled in row order:
+    | model     | first 5 MB             | above                 |
+    | "m1"      | €0.2 per started 2.5 MB  | €0.1 per started 2.5 MB |
+    | otherwise | €0.5 per started 2.5 MB  | €0.4 per started 2.5 MB |
+
+plan shares from 2026-01-01:
+  include 3 MB of traffic
+  charge traffic by model volume pooled by share:
+    | model     | up to 5 MB             | above                 |
+    | "m1"      | €0.2 per MB            | €0.1 per MB plus €1 once |
+    | otherwise | €0.5 per MB            | €0.4 per MB plus €2 once |
 """,
     "around": """
 discount tenth: 10% off traffic
