@@ -7,7 +7,7 @@ row of totals per statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..evaluators.changes import stretches
 from ..plan import BoundKind, OfEach, PolicyKind, Program
@@ -37,7 +37,8 @@ class FamilyQuery:
     and totals mean nothing.
 
     All read `{source}`: the table of the family's statements, whose columns hold buckets, attributes and `parameters`.
-    `infos` are the lines' constant parts: `info` counts through them.
+    `infos` are the lines' constant parts: `info` counts through them. `payments` is a SELECT of (sid, paid_0, …), what
+    cards pay by their place, of the statements in the table `card_round`; None unless cards are carried along.
     """
 
     parameters: tuple[Parameter, ...]
@@ -45,6 +46,7 @@ class FamilyQuery:
     totals: str
     scalar: str | None
     infos: tuple[Info, ...]
+    payments: str | None = None
 
 
 def price_family(
@@ -68,7 +70,14 @@ def price_family(
     pricing.turns.numbers = {} if turns is None else turns
     _price_charges(pricing)
     _close(pricing, cards)
-    return _written(pricing, source)
+    query = _written(pricing, source)
+    return replace(query, payments=_payments(ledger, source)) if cards.are_carried else query
+
+
+def _payments(ledger: Ledger, source: str) -> str:
+    now = f"(SELECT * FROM {source} WHERE sid IN (SELECT sid FROM card_round))"
+    paid = (f"({payment.sql})::HUGEINT AS paid_{place}" for place, payment in enumerate(ledger.payments))
+    return ledger.sheet.select(now, ["sid", *paid])
 
 
 def turns_asked(

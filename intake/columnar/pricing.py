@@ -21,6 +21,7 @@ from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
+from .carried_cards import carry_cards
 from .cells import name
 from .each_events import KnownEach
 from .history import Known
@@ -93,6 +94,7 @@ def price(
     lines: list[str] = []
     totals: list[str] = []
     infos: list[Info] = []
+    payments: list[str | None] = []
     for index, family in enumerate(planned):
         source, reason, query = f"family_{index}", family.unfit, None
         known = history.get(family.number)
@@ -129,7 +131,9 @@ def price(
             columns = f"sid, ord, info + {len(infos)} AS info, amount, quantity, exact, applied_to"
             lines.append(f"SELECT {columns} FROM ({query.lines})")
         totals.append(query.totals)
+        payments.append(query.payments)
         infos.extend(query.infos)
+    carry_cards(connection, program, held, payments)
     return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))
 
 
