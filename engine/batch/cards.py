@@ -39,8 +39,8 @@ from .number import (
     subtract,
 )
 
-CARRIED = "cards of accounts that are rated for several periods"
-"""Why a statement is left to the scalar evaluator: what an earlier one took off a card is not known to the query."""
+TOO_MANY = "statements on which more than six prepaid cards take part"
+"""Why a statement is left to the scalar evaluator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,15 @@ class CardColumns:
     """The cards that take part in a statement, in the order in which they pay, as columns of the statement's row.
 
     `cards[j]` is the card at place j, as an index into the program's cards in their order, -1 where there is none;
-    `worths[j]` what is on it in money, zero where there is none. `carried` holds where an account with cards has more
-    than one statement in this run: there what is left of a card follows from the statement before.
+    `worths[j]` what is on it in money, zero where there is none: what earlier statements of this run took off is off.
+    `too_many` holds where more cards take part than there are places. With `are_carried` an account may have several
+    statements, and what each takes off its cards is asked for, statement by statement.
     """
 
     cards: tuple[Integer, ...]
     worths: tuple[Number, ...]
-    carried: Truth = FALSE
+    too_many: Truth = FALSE
+    are_carried: bool = False
 
 
 NO_CARDS = CardColumns((), ())
@@ -70,7 +72,7 @@ def apply_cards(
     """
     if not columns.cards:
         return
-    ledger.refuse_where(CARRIED, columns.carried)
+    ledger.refuse_where(TOO_MANY, columns.too_many)
     sheet = ledger.sheet
     cards = tuple(program.cards.values())
     open_total = ledger.total()
@@ -87,6 +89,7 @@ def apply_cards(
             owed = choose(named, least(owed, own), owed)
         paid = sheet.let(least(owed, _held(ledger, worth, program)), "paid")
         paid = sheet.let(choose(either(*(where for _, where in chosen)), paid, ZERO), "paid")
+        ledger.payments.append(paid)
         for card, where in chosen:
             _put(card, where, paid, ledger)
         open_total = sheet.let(subtract(open_total, paid))

@@ -135,6 +135,8 @@ class Ledger:
     amounts: dict[str, Integer] = field(default_factory=dict)
     """The sum of the lines of each charge and fee, for `amount of …`; a name that is missing is zero."""
     scalar: list[tuple[str, Truth]] = field(default_factory=list)
+    payments: list[Integer] = field(default_factory=list)
+    """What each prepaid card pays, by its place in the order of paying."""
     _falls: list[Fall] = field(default_factory=list)
     _moved: dict[int, Integer] = field(default_factory=dict)
     _left: dict[tuple[int, int], Integer] = field(default_factory=dict)

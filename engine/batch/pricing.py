@@ -58,7 +58,8 @@ class FamilyQuery:
 
     All read `{source}`: the table of the family's statements, whose columns hold buckets, attributes and `parameters`.
     `infos` are the lines' constant parts: `info` counts through them. Quantities have at most `quantity_whole` digits
-    before the point and `quantity_decimals` behind it.
+    before the point and `quantity_decimals` behind it. `payments` is a SELECT of (sid, paid_0, …), what cards pay by
+    their place, of the statements in the table `card_round`; None unless cards are carried along.
     """
 
     parameters: tuple[Parameter, ...]
@@ -71,6 +72,7 @@ class FamilyQuery:
     quantity_decimals: int = 0
     has_exact: bool = False
     has_applied_to: bool = False
+    payments: str | None = None
 
 
 def price_family(
@@ -99,7 +101,14 @@ def price_family(
     pricing.turns.numbers = {} if turns is None else turns
     _price_charges(pricing)
     _close(pricing, cards)
-    return _written(pricing, source, carried)
+    query = _written(pricing, source, carried)
+    return replace(query, payments=_payments(ledger, source)) if cards.are_carried else query
+
+
+def _payments(ledger: Ledger, source: str) -> str:
+    now = f"(SELECT * FROM {source} WHERE sid IN (SELECT sid FROM card_round))"
+    paid = (f"({payment.sql})::HUGEINT AS paid_{place}" for place, payment in enumerate(ledger.payments))
+    return ledger.sheet.select(now, ["sid", *paid])
 
 
 def turns_asked(

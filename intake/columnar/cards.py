@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.cards import NO_CARDS, CardColumns
@@ -20,16 +21,22 @@ CARDS_MAX: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The columns of cards, and whether the table `statement_card` has them."""
+    """The columns of cards, whether the table `statement_card` has them, and the statements that an account may have.
+
+    `scale` is over what worths are whole numbers; so is the money unit.
+    """
 
     columns: CardColumns
     any: bool
+    rounds: int = 1
+    scale: int = 1
 
 
 def make_cards(connection: duckdb.DuckDBPyConnection, program: Program) -> Held:
     """Make the table `statement_card`: by `sid` the card (its number in the program) and its worth at each place.
 
-    Cards take part and stand in order as in `closing.apply_cards`.
+    Cards take part and stand in order as in `closing.apply_cards`. `card_part` has a row for each place of a statement,
+    with the `holding` that it is (of accounts with several statements), and the statement's `round` in its account.
     """
     found = connection.execute(
         "SELECT count(*) FROM subscription WHERE cards IS NOT NULL AND len(cards) > 0"
@@ -38,19 +45,25 @@ def make_cards(connection: duckdb.DuckDBPyConnection, program: Program) -> Held:
         return Held(NO_CARDS, False)
     names = list(program.cards)
     _make_taking_part(connection, program, names)
-    size = connection.execute("SELECT coalesce(max(place), -1) + 1 FROM card_part").fetchone()
-    places = min(int(size[0]) if size else 0, CARDS_MAX)
-    scale = _scale(connection)
-    pivot = "".join(
+    size = connection.execute("SELECT coalesce(max(place), -1) + 1, coalesce(max(round), 1) FROM card_part").fetchone()
+    places, rounds = (min(int(size[0]), CARDS_MAX), int(size[1])) if size else (0, 1)
+    scale = lcm(_scale(connection), program.money.size.denominator)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE statement_card AS SELECT sid, max(place) >= {CARDS_MAX} AS cards_too_many"
+        f"{pivot(places, scale)} FROM card_part GROUP BY sid"
+    )
+    columns = _columns(connection, places, scale, len(names))
+    return Held(replace(columns, are_carried=rounds > 1), True, rounds, scale)
+
+
+def pivot(places: int, scale: int, spent: str = "0::HUGEINT") -> str:
+    """The columns of cards and worths at each place, over rows of `card_part`; `spent` is off what they are worth."""
+    left = f"(worth * {scale}::DECIMAL({len(str(scale))},0))::HUGEINT - {spent}"
+    return "".join(
         f", coalesce(max(card) FILTER (WHERE place = {place}), -1)::INTEGER AS card_{place}"
-        f", coalesce(max(worth * {scale}::DECIMAL({len(str(scale))},0)) FILTER (WHERE place = {place}), 0)::HUGEINT AS worth_{place}"
+        f", coalesce(max({left}) FILTER (WHERE place = {place}), 0)::HUGEINT AS worth_{place}"
         for place in range(places)
     )
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE statement_card AS SELECT sid{pivot}, "
-        f"max(carried::INTEGER) = 1 OR max(place) >= {CARDS_MAX} AS cards_carried FROM card_part GROUP BY sid"
-    )
-    return Held(_columns(connection, places, scale, len(names)), True)
 
 
 def _make_taking_part(connection: duckdb.DuckDBPyConnection, program: Program, names: list[str]) -> None:
@@ -65,15 +78,20 @@ def _make_taking_part(connection: duckdb.DuckDBPyConnection, program: Program, n
         "CREATE OR REPLACE TEMP TABLE card_part AS "
         f"WITH known(card, name, ends, worth) AS (VALUES {rows}), "
         "held AS (SELECT s.sid, s.account, m.days_end, c.bought, c.left_over, k.card, c.number, "
+        "row_number() OVER (PARTITION BY s.sid, c.name, c.bought ORDER BY c.number) AS same, "
         f"coalesce(c.left_over::{exact}, k.worth) AS worth, "
         "CASE WHEN k.ends IS NULL THEN NULL ELSE (c.bought + k.ends)::DATE END AS expires "
         "FROM statement s JOIN member m USING (member), "
         "LATERAL (SELECT unnest(s.cards).card AS name, unnest(s.cards).bought AS bought, unnest(s.cards).left AS left_over, "
         "generate_subscripts(s.cards, 1) AS number) c JOIN known k ON k.name = c.name), "
-        "several AS (SELECT account FROM statement GROUP BY account HAVING count(*) > 1) "
-        "SELECT sid, card, worth, (row_number() OVER (PARTITION BY sid ORDER BY coalesce(expires, DATE '9999-12-31'), bought, "
-        "number) - 1)::INTEGER AS place, account IN (SELECT account FROM several) AS carried FROM held "
-        "WHERE bought < days_end AND (expires IS NULL OR expires >= days_end)"
+        "several AS (SELECT account FROM statement GROUP BY account HAVING count(*) > 1), "
+        "part AS (SELECT sid, account, card, worth, bought, same, account IN (SELECT account FROM several) AS carried, "
+        "(row_number() OVER (PARTITION BY sid ORDER BY coalesce(expires, DATE '9999-12-31'), bought, number) - 1)"
+        "::INTEGER AS place FROM held "
+        "WHERE bought < days_end AND (expires IS NULL OR expires >= days_end)) "
+        "SELECT sid, card, worth, place, 1 AS round, NULL::BIGINT AS holding FROM part WHERE NOT carried UNION ALL "
+        "SELECT sid, card, worth, place, dense_rank() OVER (PARTITION BY account ORDER BY sid) AS round, "
+        "dense_rank() OVER (ORDER BY account, card, bought, same) AS holding FROM part WHERE carried"
     )
 
 
@@ -125,4 +143,4 @@ def _columns(connection: duckdb.DuckDBPyConnection, places: int, scale: int, car
         high = int(ends[0]) if ends and ends[0] is not None else 0
         numbers.append(Integer(f"coalesce(card_{place}, -1)", -1, cards - 1))
         worths.append(Number(literal(0) if high == 0 else Integer(f"coalesce(worth_{place}, 0)", 0, high), scale))
-    return CardColumns(tuple(numbers), tuple(worths), Truth("coalesce(cards_carried, false)"))
+    return CardColumns(tuple(numbers), tuple(worths), Truth("coalesce(cards_too_many, false)"))

@@ -23,6 +23,7 @@ from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
+from .carried_cards import carry_cards
 from .cells import name
 from .each_events import KnownEach
 from .history import Known
@@ -109,6 +110,7 @@ def price(
     open_lines: list[str] = []
     totals: list[str] = []
     infos: list[Info] = list(opened.infos)
+    payments: list[str | None] = []
     for index, family in enumerate(planned):
         source, reason, query = f"family_{index}", family.unfit, None
         known = history.get(family.number)
@@ -148,7 +150,9 @@ def price(
             lines.append((query, len(infos)))
         open_lines += [opens[own.charge].lines_sql(family.members, own.first, own.statements) for own in query.bundles]
         totals.append(query.totals)
+        payments.append(query.payments)
         infos.extend(query.infos)
+    carry_cards(connection, program, held, payments)
     columns = _columns(lines, is_narrow=not open_lines)
     whole = max((query.quantity_whole for query, _ in lines), default=0)
     type_ = quantity_type(whole, max((query.quantity_decimals for query, _ in lines), default=0))
