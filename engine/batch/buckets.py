@@ -7,7 +7,7 @@ comes back as a `Metered`: exact numbers with the bounds that were measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..plan import Meter
@@ -49,6 +49,15 @@ class Metered:
     unfit: Mapping[Bucket, str] = field(default_factory=dict)
     """Why no query fills a bucket."""
 
+    def limited(self, largest: int) -> Limited:
+        """The same with no aggregate or quantity beyond so much; the conditions find the rows that have one."""
+        filled: dict[Bucket, Filled] = {}
+        conditions: dict[str, None] = {}
+        for bucket, found in self.filled.items():
+            samples, given = (_within(number, largest, conditions) for number in (found.samples, found.given))
+            filled[bucket] = Filled(samples, given, found.used)
+        return Limited(Metered(filled, self.unfit), tuple(conditions))
+
     def raw(self, meter: Meter, bucket: Bucket) -> tuple[Number, Truth]:
         """The quantity in the meter's unit before it is rounded, and whether there was usage."""
         if bucket in self.unfit:
@@ -64,3 +73,19 @@ class Metered:
             steps = sheet.round_number(value, size, meter.rounding.mode)
             value = product_of(Number(steps), fraction(size))
         return sheet.let_number(value), used
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """Buckets without very large numbers, and the conditions on rows that have some."""
+
+    metered: Metered
+    conditions: tuple[str, ...]
+
+
+def _within(number: Number, largest: int, conditions: dict[str, None]) -> Number:
+    top, most = number.top, largest * number.scale
+    if top.size_max <= most or top.constant is not None:
+        return number
+    conditions[f"{top.sql} > {most} OR {top.sql} < {-most}"] = None
+    return replace(number, top=replace(top, low=max(top.low, -most), high=min(top.high, most)))

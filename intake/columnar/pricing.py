@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.bundle import WantedBundles
@@ -24,7 +24,7 @@ from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
 from .carried_cards import carry_cards
-from .cells import name
+from .cells import name, text_literal
 from .each_events import KnownEach
 from .history import Known
 from .open_lines import Opened
@@ -38,6 +38,8 @@ LINE_KEYS: Final = ("account", "member")
 """What lines repeat of their statement, so that they are written without being joined to it."""
 
 TOO_LARGE: Final = "quantities or prices of more than 38 digits"
+LARGEST: Final = (10**15, 10**12, 10**9, 10**6)
+"""What a quantity is taken to be at most where those that were measured are too large; the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,12 @@ def price(
                     _make_source(connection, f"{source}_turns", family, sheet.parameters, joined, alone=alone)
                     found = read_turns(connection, program, rows, sheet, asked, f"{source}_turns")
                     joined, turns = [*joined, *found.tables], found.numbers
-                constant = program, family.members, metered, numbers, rated, own, attributes, held.columns
-                query = price_family(*constant, source, turns, LINE_KEYS)
+                rest = numbers, rated, own, attributes, held.columns, source, turns, LINE_KEYS
+
+                def priced(limited: Metered, family: Family = family, rest: Any = rest) -> FamilyQuery:
+                    return price_family(program, family.members, limited, *rest)
+
+                query = _priced_or_limited(connection, family, metered, priced)
             except UnfitError as unfit:
                 reason = str(unfit)
             except TooLargeError:
@@ -159,6 +165,30 @@ def price(
     type_ = f"DECIMAL(38,{QUANTITY_DIGITS})" if open_lines else type_
     every = [*(_lines(query, first, columns, type_) for query, first in lines), *open_lines]
     return Priced(" UNION ALL ".join(every) or None, " UNION ALL ".join(totals) or None, tuple(infos), columns)
+
+
+def _priced_or_limited(
+    connection: duckdb.DuckDBPyConnection, family: Family, metered: Metered, priced: Callable[[Metered], FamilyQuery]
+) -> FamilyQuery:
+    """A family's query. Where the largest quantities need more than 38 digits, the fewest statements that have such take
+    the scalar road, so that one row with a slip of the pen does not send everybody there. Raises `TooLargeError`."""
+    try:
+        return priced(metered)
+    except TooLargeError:
+        for largest in LARGEST:
+            limited = metered.limited(largest)
+            try:
+                query = priced(limited.metered)
+            except TooLargeError:
+                continue
+            members = ", ".join(str(member.number) for member in family.members)
+            too_large = f"member IN ({members}) AND ({' OR '.join(limited.conditions)})"
+            connection.execute(
+                f"INSERT INTO scalar_statement SELECT sid, {text_literal(TOO_LARGE)} FROM metered WHERE {too_large}"
+            )
+            connection.execute(f"DELETE FROM metered WHERE {too_large}")
+            return query
+        raise
 
 
 def _columns(lines: Sequence[tuple[FamilyQuery, int]], *, is_narrow: bool) -> tuple[str, ...]:
