@@ -1,4 +1,4 @@
-"""The pricing queries of all families over the table `metered`, and the statements that are left to the scalar evaluator."""
+"""The pricing queries of all families over the table `metered`, and the statements left to the scalar evaluator."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from ...engine.batch.metering import Wanted
 from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
 from ...engine.batch.pricing import price_family, turns_asked
 from ...engine.batch.sheet import Parameter
-from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
+from ...engine.batch.time_order import TurnsKey, WantedTurns, asks_single_rows
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
 from .carried_cards import carry_cards
 from .cells import name
+from .day_prices import MakeView, read_days
 from .each_events import KnownEach
 from .history import Known
 from .tables import insert, whole_sql
@@ -44,7 +45,7 @@ class Family:
     history: tuple[HistoryKey, ...] = ()
     each: tuple[EachKey, ...] = ()
     turns: bool = False
-    """Whether charges are pooled in time order."""
+    """Whether charges are pooled in time order or prorated by day."""
 
 
 def plan_families(
@@ -66,7 +67,7 @@ def plan_families(
             found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            found.append(Family(number, own, None, tuple(history), tuple(each), is_in_time_order(own[0])))
+            found.append(Family(number, own, None, tuple(history), tuple(each), asks_single_rows(own[0])))
     return tuple(found), tuple(wanted)
 
 
@@ -112,7 +113,17 @@ def price(
                     alone = len(planned) == 1
                     _make_source(connection, f"{source}_turns", family, sheet.parameters, joined, alone=alone)
                     found = read_turns(connection, program, rows, sheet, asked, f"{source}_turns")
-                    joined, turns = [*joined, *found.tables], found.numbers
+                    daily = read_days(
+                        connection,
+                        program,
+                        rows,
+                        family.number,
+                        family.members,
+                        metered,
+                        attributes,
+                        _viewer(connection, family, alone=alone),
+                    )
+                    joined, turns = [*joined, *found.tables, *daily.tables], {**found.numbers, **daily.numbers}
                 query = price_family(
                     program, family.members, metered, numbers, rated, attributes, held.columns, source, turns
                 )
@@ -135,6 +146,15 @@ def price(
         infos.extend(query.infos)
     carry_cards(connection, program, held, payments)
     return Priced(" UNION ALL ".join(lines) or None, " UNION ALL ".join(totals) or None, tuple(infos))
+
+
+def _viewer(connection: duckdb.DuckDBPyConnection, family: Family, *, alone: bool) -> MakeView:
+    """What makes a view of a family's statements joined to a table."""
+
+    def make(view: str, parameters: Sequence[Parameter], table: str) -> None:
+        _make_source(connection, view, family, parameters, [table], alone=alone)
+
+    return make
 
 
 def _leave(connection: duckdb.DuckDBPyConnection, family: Family, reason: str) -> None:
