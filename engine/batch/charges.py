@@ -51,7 +51,7 @@ from .number import (
     sum_of,
 )
 from .sheet import Sheet
-from .time_order import AskedTurns, Share, Turns, priced_in_time, rungs_of
+from .time_order import AskedTurns, DayAmount, Share, Turns, priced_in_time, rungs_of
 
 
 @dataclass(slots=True)
@@ -234,8 +234,29 @@ def _on_ladders(
     if charge.counted is not None:
         return _counted(pricing, charges, groups, sizes)
     if charge.prorated:
-        raise UnfitError("a charge that is prorated by day")
-    match charge.pooling:
+        index = next(at for at, item in enumerate(pricing.members[0].plan.charges) if item.name == charge.name)
+        amounts = (pricing.turns.numbers[DayAmount(index, number)] for number in range(len(groups)))
+        return [Cost(amount, FALSE, ()) for amount in amounts]
+    return _pooled(pricing, charges, groups, sizes)
+
+
+def day_costs(pricing: Pricing, index: int) -> tuple[list[Group], list[Cost]]:
+    """What a day's quantities of a charge that is prorated by day cost for a whole period; `pricing` reads the day."""
+    charges = [member.plan.charges[index] for member in pricing.members]
+    stands, missing = pricing.facts.condition([item.when for item in charges])
+    pricing.ledger.refuse_where("an attribute that is not known", missing)
+    groups = _groups(pricing, charges, stands)
+    sizes = [
+        pricing.sheet.let_number(number_where(group.present, number_not_below_zero(group.metered), NOTHING))
+        for group in groups
+    ]
+    return groups, _pooled(pricing, charges, groups, sizes)
+
+
+def _pooled(
+    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+) -> list[Cost]:
+    match charges[0].pooling:
         case None:
             return [
                 cost_on(pricing, charges, group.rows, Climb(size)) for group, size in zip(groups, sizes, strict=True)

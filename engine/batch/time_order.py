@@ -68,7 +68,16 @@ class Entering:
     band: int
 
 
-TurnsKey: TypeAlias = Above | Started | Entering
+@dataclass(frozen=True, slots=True)
+class DayAmount:
+    """What the days of a combination cost together, of a charge that is prorated by day."""
+
+    charge: int
+    combination: int
+
+
+TurnsKey: TypeAlias = Above | Started | Entering | DayAmount
+"""What is read of single events or days when everything else is metered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +120,9 @@ class Turns:
     asked: list[AskedTurns] = field(default_factory=list)
 
 
-def is_in_time_order(member: Member) -> bool:
-    """Whether a charge of the plan is pooled in time order."""
-    return any(charge.pooling is Pooling.TIME_ORDER for charge in member.plan.charges)
+def asks_single_rows(member: Member) -> bool:
+    """Whether a charge of the plan is pooled in time order, or prorated by day."""
+    return any(charge.pooling is Pooling.TIME_ORDER or charge.prorated for charge in member.plan.charges)
 
 
 def rungs_of(sheet: Sheet, schedules: Sequence[Schedule], factors: Sequence[Number]) -> tuple[Rung, ...]:

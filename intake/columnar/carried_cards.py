@@ -47,15 +47,15 @@ def _take_off(connection: duckdb.DuckDBPyConnection, places: int, scale: int, un
     # Made anew: queries over a table of which rows were deleted and others added fail inside DuckDB 2.0.0.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE statement_card AS SELECT * FROM statement_card "
-        f"WHERE sid NOT IN (SELECT sid FROM card_round) UNION ALL SELECT sid, max(place) >= {CARDS_MAX} AS cards_too_many{columns} "
-        f"FROM card_part LEFT JOIN ({spent}) USING (holding) WHERE sid IN (SELECT sid FROM card_round) GROUP BY sid"
+        f"WHERE sid NOT IN (SELECT sid FROM card_round) UNION ALL SELECT sid, max(place) >= {CARDS_MAX} AS "
+        f"cards_too_many{columns} FROM card_part LEFT JOIN ({spent}) USING (holding) WHERE sid IN (SELECT sid FROM card_round) GROUP BY sid"
     )
 
 
 def _note(connection: duckdb.DuckDBPyConnection, payment: str, places: int) -> None:
     rows = ", ".join(f"{{place: {place}, units: paid_{place}}}" for place in range(places))
     connection.execute(
-        "INSERT INTO card_spent SELECT p.holding, q.units FROM card_part p JOIN (SELECT sid, unnest(paid).place AS place, "
-        f"unnest(paid).units AS units FROM (SELECT sid, [{rows}] AS paid FROM ({payment}))) q "
+        "INSERT INTO card_spent SELECT p.holding, q.units FROM card_part p JOIN (SELECT sid, "
+        f"unnest(paid).place AS place, unnest(paid).units AS units FROM (SELECT sid, [{rows}] AS paid FROM ({payment}))) q "
         "ON p.sid = q.sid AND p.place = q.place WHERE q.units > 0"
     )

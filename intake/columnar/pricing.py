@@ -1,4 +1,4 @@
-"""The pricing queries of all families over the table `metered`, and the statements that are left to the scalar evaluator."""
+"""The pricing queries of all families over the table `metered`, and the statements left to the scalar evaluator."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitE
 from ...engine.batch.pricing import FamilyQuery, price_family, turns_asked
 from ...engine.batch.quantities import NO_TEXT, QUANTITY_DIGITS, quantity_type
 from ...engine.batch.sheet import Parameter
-from ...engine.batch.time_order import TurnsKey, WantedTurns, is_in_time_order
+from ...engine.batch.time_order import TurnsKey, WantedTurns, asks_single_rows
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
 from .carried_cards import carry_cards
 from .cells import name, text_literal
+from .day_prices import MakeView, read_days
 from .each_events import KnownEach
 from .history import Known
 from .open_lines import Opened
@@ -54,7 +55,7 @@ class Family:
     bundles: tuple[int, ...] = ()
     """The charges whose lines come from queries of their own."""
     turns: bool = False
-    """Whether charges are pooled in time order."""
+    """Whether charges are pooled in time order or prorated by day."""
 
 
 def plan_families(
@@ -77,7 +78,7 @@ def plan_families(
             found.append(Family(number, own, TOO_LARGE))
         else:
             wanted = asked
-            ordered = is_in_time_order(own[0])
+            ordered = asks_single_rows(own[0])
             found.append(Family(number, own, None, tuple(history), tuple(each), tuple(bundles), ordered))
     return tuple(found), tuple(wanted)
 
@@ -134,7 +135,17 @@ def price(
                     alone = len(planned) == 1
                     _make_source(connection, f"{source}_turns", family, sheet.parameters, joined, alone=alone)
                     found = read_turns(connection, program, rows, sheet, asked, f"{source}_turns")
-                    joined, turns = [*joined, *found.tables], found.numbers
+                    daily = read_days(
+                        connection,
+                        program,
+                        rows,
+                        family.number,
+                        family.members,
+                        metered,
+                        attributes,
+                        _viewer(connection, family, alone=alone),
+                    )
+                    joined, turns = [*joined, *found.tables, *daily.tables], {**found.numbers, **daily.numbers}
                 rest = numbers, rated, own, attributes, held.columns, source, turns, LINE_KEYS
 
                 def priced(limited: Metered, family: Family = family, rest: Any = rest) -> FamilyQuery:
@@ -211,6 +222,15 @@ def _lines(query: FamilyQuery, first: int, columns: Sequence[str], quantity: str
         cells["applied_to"] = NO_TEXT
     selected = ", ".join(f"{cells[column]} AS {name(column)}" for column in columns)
     return f"SELECT {selected} FROM ({query.lines})"
+
+
+def _viewer(connection: duckdb.DuckDBPyConnection, family: Family, *, alone: bool) -> MakeView:
+    """What makes a view of a family's statements joined to a table."""
+
+    def make(view: str, parameters: Sequence[Parameter], table: str) -> None:
+        _make_source(connection, view, family, parameters, [table], alone=alone)
+
+    return make
 
 
 def _leave(connection: duckdb.DuckDBPyConnection, family: Family, reason: str) -> None:

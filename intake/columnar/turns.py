@@ -14,6 +14,7 @@ from ...engine.batch.turn_sums import bounds_query, open_sql, sums_sql, turns_qu
 from ...engine.plan import Program
 from .cells import name, text_literal
 from .scan import measured
+from .special import AMBIGUOUS
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,10 +63,7 @@ def read_turns(
         _make_fact(connection, rows, table, has_quantities=digits is not None)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {table}_turn AS {query.sql}")
         left = open_sql(charge, bounds, f"{table}_turn", f"{table}_bound")
-        connection.execute(
-            f"INSERT INTO scalar_statement SELECT sid, {text_literal('events whose order decides and is not known')} "
-            f"FROM ({left})"
-        )
+        connection.execute(f"INSERT INTO scalar_statement SELECT sid, {text_literal(AMBIGUOUS)} FROM ({left})")
         sums, answers = sums_sql(charge, bounds, f"{table}_turn", f"{table}_bound", table)
         if answers:
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sums}")

@@ -31,7 +31,8 @@ def reasons() -> list[str]:
 
 NAMED = {
     "TOO_LARGE",
-    "CARRIED",
+    "METERED_ELSEWHERE",
+    "TOO_MANY",
     "UNKNOWN_ATTRIBUTE",
     "NO_VERSION",
     "BEYOND",
