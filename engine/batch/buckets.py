@@ -1,7 +1,7 @@
 """Buckets: the quantities that statements are priced from, each the reading of a meter over some of its events.
 
-A bucket is asked for while a plan is read and filled by one scan over usage, together with all others. What a scan found
-comes back as a `Metered`: exact numbers with the bounds that were measured.
+A bucket is asked for while a plan is read and filled by one scan over usage, together with all others. What a scan
+found comes back as a `Metered`: exact numbers with the bounds that were measured.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def day_query(
     source: str,
     prefix: str,
 ) -> DayQuery:
-    """The query over `source`, a row for each day: `filled` is what its meters read, `metered` what its statement's did.
+    """The query over `source`, a row for each day: `filled` is what its meters read, `metered` what its statement's
+    did.
 
     Raises `UnfitError` or `TooLargeError`.
     """

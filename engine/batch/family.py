@@ -51,7 +51,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One column of a key: a field that has a value (or none, for None), or a time in a window (and those of `also`) and in none of `others`."""
+    """One column of a key: a field that has a value (or none, for None), or a time in a window (and those of `also`)
+    and in none of `others`.
+    """
 
     kind: ColumnKind
     name: str

@@ -1,7 +1,9 @@
-"""What earlier usage decides of a statement: included units that renew every so many months, ladders counted over a year.
+"""What earlier usage decides of a statement: included units that renew every so many months, ladders counted over a
+year.
 
-A member knows the stretches of time that have to be read (`Span`), each on its own, for quantities are rounded and cut at
-zero one by one. A second scan fills the same buckets for every span; `history_query` adds them up to one row a statement.
+A member knows the stretches of time that have to be read (`Span`), each on its own, for quantities are rounded and
+cut at zero one by one. A second scan fills the same buckets for every span; `history_query` adds them up to one row a
+statement.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from .sheet import Sheet
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was used of an included meter: before the period in the present term (part -1), or in a part of the period."""
+    """What was used of an included meter: before the period in the present term (part -1), or in a part of the
+    period.
+    """
 
     include: int
     part: int
@@ -210,7 +214,8 @@ def history_query(
         column = f"h_{number}"
         named.setdefault(whole.top.sql, f"t_{len(named)}")
         selected.append(
-            f"coalesce(sum({named[whole.top.sql]}) FILTER (WHERE rule = {rule[0]} AND part = {rule[1]}), 0)::HUGEINT AS {column}"
+            f"coalesce(sum({named[whole.top.sql]}) FILTER (WHERE rule = {rule[0]} AND part = {rule[1]}), "
+            f"0)::HUGEINT AS {column}"
         )
         columns[key] = (column, whole.scale)
     inner = sheet.select(

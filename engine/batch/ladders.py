@@ -37,7 +37,9 @@ from .sheet import Sheet
 
 @dataclass(frozen=True, slots=True)
 class Climb:
-    """A stretch `(start, end]` of a ladder; `resumed` as in `schedule.walk`. `whole` chooses the band of a volume ladder."""
+    """A stretch `(start, end]` of a ladder; `resumed` as in `schedule.walk`. `whole` chooses the band of a volume
+    ladder.
+    """
 
     end: Number
     start: Number = NOTHING
@@ -47,7 +49,9 @@ class Climb:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The price of a climb, before rounding; where it is refused; and its portions, one a band (None where they are not known)."""
+    """The price of a climb, before rounding; where it is refused; and its portions, one a band (None where they are
+    not known).
+    """
 
     amount: Number
     refused: Truth

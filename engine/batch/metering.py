@@ -1,7 +1,7 @@
 """One scan over usage that fills every bucket: the grouped query, and what its columns mean.
 
-Simple meters (counts, sums and the like) are aggregates with a FILTER, all in one pass. Meters that need order in time or
-an inner level are queries of their own over the rows of their event, joined to the result.
+Simple meters (counts, sums and the like) are aggregates with a FILTER, all in one pass. Meters that need order in
+time or an inner level are queries of their own over the rows of their event, joined to the result.
 """
 
 from __future__ import annotations

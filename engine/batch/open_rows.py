@@ -104,7 +104,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Where a line stands among those of its statement: the quantity of those `before` it, that of all, whether it is first.
+    """Where a line stands among those of its statement: the quantity of those `before` it, that of all, whether it is
+    first.
 
     Quantities are those before anything is free, none below zero.
     """

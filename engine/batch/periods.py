@@ -36,7 +36,9 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The statements of subscriptions that are alike, in order; `unfit` says why the scalar evaluator has them instead."""
+    """The statements of subscriptions that are alike, in order; `unfit` says why the scalar evaluator has them
+    instead.
+    """
 
     members: tuple[Member, ...]
     unfit: str | None = None

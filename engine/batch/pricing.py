@@ -1,7 +1,7 @@
 """One family's statements as a query: the order of application of `evaluators.rate`, as text.
 
-The query reads a table with one row per statement (its buckets, attributes and parameters) and gives a row per line and a
-row of totals per statement.
+The query reads a table with one row per statement (its buckets, attributes and parameters) and gives a row per line
+and a row of totals per statement.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ _OPEN_MAX: Final = 3
 @dataclass(frozen=True, slots=True)
 class FamilyQuery:
     """The query of a family. `lines` is a SELECT of (sid, …, ord, info, amount, quantity), with `exact` and
-    `applied_to` where lines have them, `totals` one of (sid, total, due), `scalar` one of (sid, reason) for the statements
-    that are left to the scalar evaluator: their lines and totals mean nothing. Lines stand in their order on the statement.
+    `applied_to` where lines have them, `totals` one of (sid, total, due), `scalar` one of (sid, reason) for the
+    statements that are left to the scalar evaluator: their lines and totals mean nothing. Lines stand in their order
+    on the statement.
 
     All read `{source}`: the table of the family's statements, whose columns hold buckets, attributes and `parameters`.
     `infos` are the lines' constant parts: `info` counts through them. Quantities have at most `quantity_whole` digits

@@ -48,7 +48,8 @@ def _take_off(connection: duckdb.DuckDBPyConnection, places: int, scale: int, un
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE statement_card AS SELECT * FROM statement_card "
         f"WHERE sid NOT IN (SELECT sid FROM card_round) UNION ALL SELECT sid, max(place) >= {CARDS_MAX} AS "
-        f"cards_too_many{columns} FROM card_part LEFT JOIN ({spent}) USING (holding) WHERE sid IN (SELECT sid FROM card_round) GROUP BY sid"
+        f"cards_too_many{columns} FROM card_part LEFT JOIN ({spent}) USING (holding) WHERE sid IN (SELECT sid "
+        "FROM card_round) GROUP BY sid"
     )
 
 
@@ -56,6 +57,7 @@ def _note(connection: duckdb.DuckDBPyConnection, payment: str, places: int) -> N
     rows = ", ".join(f"{{place: {place}, units: paid_{place}}}" for place in range(places))
     connection.execute(
         "INSERT INTO card_spent SELECT p.holding, q.units FROM card_part p JOIN (SELECT sid, "
-        f"unnest(paid).place AS place, unnest(paid).units AS units FROM (SELECT sid, [{rows}] AS paid FROM ({payment}))) q "
+        f"unnest(paid).place AS place, unnest(paid).units AS units FROM (SELECT sid, [{rows}] AS paid FROM "
+        f"({payment}))) q "
         "ON p.sid = q.sid AND p.place = q.place WHERE q.units > 0"
     )

@@ -34,12 +34,14 @@ def check_rows(
 ) -> Checked:
     """Check every row of a relation after a scan, which has seen `matched` of them.
 
-    Where all statements cover one period, only what lies outside of it has to be read: with footers that say so, nothing.
+    Where all statements cover one period, only what lies outside of it has to be read: with footers that say so,
+    nothing.
     """
     counted = ", count(*) FILTER (WHERE NOT plain) AS odd" if looks_for_odd else ", 0 AS odd"
     if common is None:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE seen_account AS SELECT account, count(*) AS n{counted} FROM {relation} GROUP BY account"
+            f"CREATE OR REPLACE TEMP TABLE seen_account AS SELECT account, count(*) AS n{counted} FROM "
+            f"{relation} GROUP BY account"
         )
     else:
         connection.execute("CREATE OR REPLACE TEMP TABLE seen_account AS SELECT account, n, odd FROM used")
@@ -47,11 +49,13 @@ def check_rows(
             low, high = (f"make_timestamptz({edge})" for edge in common)
             only = " AND plain" if looks_for_odd else ""
             connection.execute(
-                f"INSERT INTO seen_account SELECT account, count(*), 0 FROM {relation} WHERE NOT (time >= {low} AND time < {high})"
+                f"INSERT INTO seen_account SELECT account, count(*), 0 FROM {relation} WHERE NOT (time >= {low} "
+                f"AND time < {high})"
                 f"{only} GROUP BY account"
             )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE unknown_key AS SELECT DISTINCT account FROM seen_account s WHERE account IS NOT NULL "
+        "CREATE OR REPLACE TEMP TABLE unknown_key AS SELECT DISTINCT account FROM seen_account s WHERE account "
+        "IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM account_name a WHERE a.account = CAST(s.account AS VARCHAR))"
     )
     found = connection.execute(
@@ -83,8 +87,10 @@ def count_unsubscribed(
     )
     low, high = f"TIMESTAMPTZ '{asked.start.isoformat()}'", f"TIMESTAMPTZ '{asked.end.isoformat()}'"
     found = connection.execute(
-        f"SELECT {count} FROM {relation} u WHERE u.time >= {low} AND u.time < {high} AND NOT EXISTS (SELECT 1 FROM subscription s "
+        f"SELECT {count} FROM {relation} u WHERE u.time >= {low} AND u.time < {high} AND NOT EXISTS (SELECT 1 "
+        "FROM subscription s "
         'JOIN midnight b ON b.day = s.start LEFT JOIN midnight e ON e.day = s."end" '
-        "WHERE s.account = CAST(u.account AS VARCHAR) AND b.instant <= u.time AND (e.instant IS NULL OR u.time < e.instant))"
+        "WHERE s.account = CAST(u.account AS VARCHAR) AND b.instant <= u.time AND (e.instant IS NULL OR u.time "
+        "< e.instant))"
     ).fetchone()
     return int(found[0]) if found is not None else 0

@@ -63,7 +63,8 @@ class KnownBundle:
         where = f" WHERE {' AND '.join(wheres)}" if wheres else ""
         return (
             f"SELECT p.sid, {first} + l.rank AS ord, p.info, p.amount::HUGEINT AS amount, p.quantity, p.exact, "
-            f'l."by", NULL::VARCHAR AS applied_to FROM {self.table}_priced p JOIN {self.table}_line l USING (line){where}'
+            f'l."by", NULL::VARCHAR AS applied_to FROM {self.table}_priced p JOIN {self.table}_line l USING '
+            f"(line){where}"
         )
 
 
@@ -166,7 +167,7 @@ def _read(
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, group: _Group, lookup: Lookup, table: str) -> tuple[int, bool]:
-    """Make the tables of answers and lines; how many lines a statement may have, and whether some usage has no price."""
+    """Make the tables of answers and lines; how many lines a statement may have, and if some usage has no price."""
     keys = "".join(f", {key.name}" for key in lookup.keys)
     variant, windows = "variant" if len(lookup.trees) > 1 else "0", "windows" if lookup.windows else "0"
     combinations = connection.execute(f"SELECT DISTINCT {variant}{keys}, {windows} FROM {table}_keyed").fetchall()
@@ -278,7 +279,8 @@ def _summed(
         )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT sid, sum(amount)::HUGEINT AS {table}_amount, "
-        f"bool_or(has_line) AS {table}_some, bool_or(refused) AS {table}_refused, bool_or(unpriced) AS {table}_unpriced "
+        f"bool_or(has_line) AS {table}_some, bool_or(refused) AS {table}_refused, bool_or(unpriced) AS "
+        f"{table}_unpriced "
         f"FROM ({parts}) GROUP BY sid"
     )
     found = connection.execute(

@@ -181,8 +181,10 @@ def price(
 def _priced_or_limited(
     connection: duckdb.DuckDBPyConnection, family: Family, metered: Metered, priced: Callable[[Metered], FamilyQuery]
 ) -> FamilyQuery:
-    """A family's query. Where the largest quantities need more than 38 digits, the fewest statements that have such take
-    the scalar road, so that one row with a slip of the pen does not send everybody there. Raises `TooLargeError`."""
+    """A family's query. Where the largest quantities need more than 38 digits, the fewest statements that have such
+    take the scalar road, so that one row with a slip of the pen does not send everybody there. Raises
+    `TooLargeError`.
+    """
     try:
         return priced(metered)
     except TooLargeError:
@@ -250,7 +252,7 @@ def _make_source(
     *,
     alone: bool,
 ) -> None:
-    """The view that a family's query reads: its statements, its parameters by member, and what earlier usage decides."""
+    """The view that a family's query reads: its statements, parameters by member, and what earlier usage decides."""
     sql = "SELECT * FROM metered"
     sql += "".join(f" LEFT JOIN {table} USING (sid)" for table in joined)
     if parameters:

@@ -34,7 +34,7 @@ _ADDED: Final = f"FROM line JOIN line_info USING (info) WHERE NOT included AND k
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What stands in the tables of statements: the sum of all totals in money units, and how many accounts have some."""
+    """What stands in the tables of statements: the sum of totals in money units, and how many accounts have any."""
 
     total: int
     accounts: int

@@ -1,7 +1,7 @@
 """A whole customer base in one go: files to statements through the columnar evaluator.
 
-What cannot be a query is rated by the scalar evaluator in the same run, on the rows of just those accounts, and counted by
-reason.
+What cannot be a query is rated by the scalar evaluator in the same run, on the rows of just those accounts, and
+counted by reason.
 """
 
 from __future__ import annotations
@@ -125,8 +125,9 @@ class Columnar:
 
 
 Watch: TypeAlias = Callable[[str, int | None, Callable[[], float]], AbstractContextManager[None]]
-"""Is entered around a scan, with what it does, how many rows it reads (None where that is not known), and what tells how
-many percent of them it has read."""
+"""Is entered around a scan, with what it does, how many rows it reads (None where that is not known), and what tells
+how many percent of them it has read.
+"""
 
 
 @contextmanager
@@ -148,8 +149,9 @@ def rate_columnar(
 ) -> Iterator[Columnar]:
     """Rate usage against accounts; the result can be written while the context is open.
 
-    Where rows or files are wrong, `is_sound` is false and nothing is rated: `rejects` and `findings` say what is wrong.
-    Raises `NoRoomError` where memory and disks are too small. With `skip_bad_rows` rows that have mistakes are left out. `account` chooses one account; all rows are checked. `watch` hears how far a scan has come.
+    Where rows or files are wrong, `is_sound` is false and nothing is rated: `rejects` and `findings` say what is
+    wrong. Raises `NoRoomError` where memory and disks are too small. With `skip_bad_rows` rows that have mistakes are
+    left out. `account` chooses one account; all rows are checked. `watch` hears how far a scan has come.
     """
     connection = connect()
     run = Columnar(program, connection)
@@ -225,7 +227,9 @@ def _rate_files(
 
 
 def _repeats_settled(connection: duckdb.DuckDBPyConnection, rows: UsageRelation, asked: _Asked) -> SettledUsage | None:
-    """Usage with each identity once, and with the files that only the Python reader reads; None where that is all of it."""
+    """Usage with each identity once, and with the files that only the Python reader reads; None where that is all of
+    it.
+    """
     has_ids = any(query.rows.scan.column("id") is not None for query in rows.queries)
     if not rows.left and (asked.unique_ids or not has_ids):
         return None
@@ -275,8 +279,9 @@ def _has_errors(findings: Sequence[Diagnostic]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A relation of valid usage: a table or a query in brackets, the types of its columns, the fields that have one, and
-    whether there are metered quantities among the rows. `sums` as in `Usage`."""
+    """A relation of valid usage: a table or a query in brackets, the types of its columns, the fields that have one,
+    and whether there are metered quantities among the rows. `sums` as in `Usage`.
+    """
 
     relation: str
     types: Mapping[str, str]
@@ -390,7 +395,8 @@ def finish(
 def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange) -> tuple[int, bool]:
     days = f"start < DATE '{period.end}' AND (\"end\" IS NULL OR DATE '{period.start}' < \"end\")"
     found = connection.execute(
-        f"SELECT count(*), coalesce(bool_or({days}), false) FROM subscription WHERE sub NOT IN (SELECT sub FROM statement)"
+        f"SELECT count(*), coalesce(bool_or({days}), false) FROM subscription WHERE sub NOT IN (SELECT sub FROM "
+        "statement)"
     ).fetchone()
     return (int(found[0]), bool(found[1])) if found is not None else (0, False)
 
@@ -398,7 +404,8 @@ def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange) -> tuple[int
 def _leave_undated(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Leave accounts to the scalar evaluator that have quantities without a time and several statements."""
     connection.execute(
-        "INSERT INTO scalar_statement SELECT sid, 'quantities without a time and several billing periods' FROM statement "
+        "INSERT INTO scalar_statement SELECT sid, 'quantities without a time and several billing periods' FROM "
+        "statement "
         "WHERE account IN (SELECT account FROM statement GROUP BY account HAVING count(*) > 1) AND account_key IN "
         f"(SELECT account FROM {relation} WHERE time IS NULL)"
     )
@@ -412,7 +419,8 @@ def _leave_beyond(
     for column, type_, values in (("sub", "INTEGER", list(beyond)), ("account", "VARCHAR", list(more))):
         if values:
             connection.execute(
-                f"INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE {column} IN (SELECT unnest(?::{type_}[]))",
+                f"INSERT INTO scalar_statement SELECT sid, ? FROM statement WHERE {column} IN (SELECT "
+                f"unnest(?::{type_}[]))",
                 [wide, values],
             )
 
@@ -430,7 +438,8 @@ def _leave_for_events(connection: duckdb.DuckDBPyConnection, lone: str) -> tuple
 
 def _reasons(connection: duckdb.DuckDBPyConnection, statements: Statements) -> Mapping[str, int]:
     found = connection.execute(
-        "SELECT reason, count(DISTINCT account) FROM scalar_statement JOIN statement USING (sid) GROUP BY reason ORDER BY reason"
+        "SELECT reason, count(DISTINCT account) FROM scalar_statement JOIN statement USING (sid) GROUP BY "
+        "reason ORDER BY reason"
     ).fetchall()
     return {**dict(found), **statements.unfit}
 

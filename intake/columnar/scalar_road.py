@@ -1,4 +1,4 @@
-"""Statements that are left to the scalar evaluator: their accounts' rows come back as facts and are rated one by one."""
+"""Statements that are left to the scalar evaluator: their accounts' rows come back as facts, rated one by one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ _NO_MORE: Final[Mapping[str, AccountUsage]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the scalar evaluator made of an account: a result for each of its statements (`sids`, in order), or findings."""
+    """What the scalar evaluator made of an account: a result for each of its statements (`sids`, in order), or
+    findings.
+    """
 
     account: str
     sids: tuple[int, ...]
@@ -44,7 +46,9 @@ def rated_one_by_one(
     accounts: str,
     more: Mapping[str, AccountUsage] = _NO_MORE,
 ) -> Iterator[Answered]:
-    """Rate the accounts that `accounts` (a query of one column, the account's text) gives, on their rows of `relation`."""
+    """Rate the accounts that `accounts` (a query of one column, the account's text) gives, on their rows of
+    `relation`.
+    """
     fetched = _fetch(connection, relation, accounts)
     for first in range(0, fetched.count, _ACCOUNTS):
         page = f"SELECT account FROM lone_account WHERE place >= {first} AND place < {first + _ACCOUNTS}"
@@ -79,7 +83,8 @@ class _Fetched:
 def _fetch(connection: duckdb.DuckDBPyConnection, relation: str, accounts: str) -> _Fetched:
     """Put the accounts into `lone_account`, in order, and their rows into `lone_usage`: one scan for all of them."""
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE lone_account AS SELECT account, row_number() OVER (ORDER BY account) - 1 AS place "
+        "CREATE OR REPLACE TEMP TABLE lone_account AS SELECT account, row_number() OVER (ORDER BY account) - 1 "
+        "AS place "
         f"FROM (SELECT DISTINCT account FROM ({accounts}) AS asked(account))"
     )
     columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
@@ -89,7 +94,8 @@ def _fetch(connection: duckdb.DuckDBPyConnection, relation: str, accounts: str) 
         for column in ("id", "source", "meter", "quantity")
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE lone_usage AS SELECT CAST(account AS VARCHAR) AS account, CAST(event AS VARCHAR) AS event, "
+        "CREATE OR REPLACE TEMP TABLE lone_usage AS SELECT CAST(account AS VARCHAR) AS account, CAST(event AS "
+        "VARCHAR) AS event, "
         f"epoch_us(time) AS time, {extra}{''.join(', ' + name(column) for column in fields)} FROM {relation} "
         "WHERE CAST(account AS VARCHAR) IN (SELECT account FROM lone_account)"
     )

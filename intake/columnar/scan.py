@@ -1,7 +1,7 @@
 """The scan over usage that fills every bucket, and the table `metered` that pricing reads.
 
-`metered` has a row per statement: `sid`, `member`, attributes, and each bucket as whole numbers of the narrowest type that
-holds what was measured. What the files hold is known then: pricing cannot overflow on it.
+`metered` has a row per statement: `sid`, `member`, attributes, and each bucket as whole numbers of the narrowest type
+that holds what was measured. What the files hold is known then: pricing cannot overflow on it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def scan(
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, {count} AS n, {dated} AS dated{odd}{listed} FROM {relation} "
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, {count} AS n, {dated} AS dated{odd}{listed} "
+            f"FROM {relation} "
             f"WHERE (time >= {low} AND time < {high}){undated}{or_odd} GROUP BY account"
         )
         joined = "used u ON u.account = s.account_key"
@@ -80,8 +81,10 @@ def scan(
         inside = "u.time >= s.from_time AND u.time < s.until_time"
         condition = f"({inside}{' OR u.time IS NULL' if undated else ''})"
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS odd{listed} FROM {relation} u "
-            f"JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = s.account_key AND {condition} "
+            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS "
+            f"odd{listed} FROM {relation} u "
+            "JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = "
+            f"s.account_key AND {condition} "
             "GROUP BY s.sid"
         )
         joined = "used u ON u.sid = s.sid"
@@ -116,9 +119,12 @@ def scan_spans(
         raise UnfitError("earlier usage of a meter that needs order in time")
     undated = " OR (p.undated AND u.time IS NULL)" if usage.quantity_scale is not None else ""
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE span_used AS SELECT s.sid AS sid, s.member AS member, p.span AS span, p.rule AS rule, "
-        f"p.part AS part{_listed(aggregates)} FROM {relation} u JOIN (SELECT sid, member, account_key FROM statement) s "
-        "ON u.account = s.account_key JOIN span p ON p.member = s.member AND ((u.time >= p.from_time AND u.time < p.until_time)"
+        "CREATE OR REPLACE TEMP TABLE span_used AS SELECT s.sid AS sid, s.member AS member, p.span AS span, "
+        "p.rule AS rule, "
+        f"p.part AS part{_listed(aggregates)} FROM {relation} u JOIN (SELECT sid, member, account_key FROM "
+        "statement) s "
+        "ON u.account = s.account_key JOIN span p ON p.member = s.member AND ((u.time >= p.from_time AND u.time "
+        "< p.until_time)"
         f"{undated}) GROUP BY s.sid, s.member, p.span, p.rule, p.part"
     )
     bounds = measured(connection, "span_used", _names(aggregates))
@@ -167,7 +173,8 @@ def _special_cells(aggregates: Mapping[Bucket, Aggregate], known: Mapping[Bucket
     cells = ""
     for bucket, each in known.items():
         column, decided = f"{aggregates[bucket].top}_s", f"{each.table}.top IS NOT NULL AND NOT {each.table}.ambiguous"
-        cells += f", CASE WHEN {decided} THEN {each.table}.top ELSE 0 END::{type_of(each.top.low, each.top.high)} AS {column}"
+        own = type_of(each.top.low, each.top.high)
+        cells += f", CASE WHEN {decided} THEN {each.table}.top ELSE 0 END::{own} AS {column}"
         cells += f", {each.table}.sid IS NOT NULL AS {column}_u"
         if each.under is not None:
             type_ = type_of(each.under.low, each.under.high)
@@ -186,7 +193,9 @@ def _metered(aggregates: Mapping[Bucket, Aggregate], bounds: Mapping[str, tuple[
 
 
 def measured(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> Mapping[str, tuple[int, int]]:
-    """The least and greatest value of each column, as integers over its scale; zero counts in, for rows without usage."""
+    """The least and greatest value of each column, as integers over its scale; zero counts in, for rows without
+    usage.
+    """
     if not names:
         return {}
     asked = ", ".join(f"CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)" for name in names)

@@ -36,8 +36,8 @@ def make_statements(
 ) -> Statements:
     """Make the table `statement`: one row per statement to rate, `sid` in the order of output.
 
-    `account_type` is the type of the account column of usage: `account_key` is the account in it, NULL where none can be
-    written so.
+    `account_type` is the type of the account column of usage: `account_key` is the account in it, NULL where none can
+    be written so.
     """
     chosen = choosing_attributes(program)
     attributes = "".join(f", {name('a_' + each)}" for each in chosen)
@@ -58,7 +58,8 @@ def make_statements(
         f'ON s.plan = k.plan AND s.start = k.start AND s."end" IS NOT DISTINCT FROM k."end"{same}'
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER (ORDER BY s.sub, m.place) - 1)::INTEGER AS sid, "
+        "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER (ORDER BY s.sub, m.place) - "
+        "1)::INTEGER AS sid, "
         f"s.sub, s.account, CASE WHEN CAST({key} AS VARCHAR) = s.account THEN {key} END AS account_key, m.member, "
         f"m.from_time, m.until_time{', ' + kept if kept else ''} "
         "FROM subscription s JOIN subscription_kind USING (sub) JOIN member m USING (kind) ORDER BY sid"
@@ -66,7 +67,8 @@ def make_statements(
     count = _number(connection, "SELECT count(*) FROM statement")
     unfit = dict(
         connection.execute(
-            "SELECT unfit, count(*) FROM subscription_kind JOIN kind USING (kind) WHERE unfit IS NOT NULL GROUP BY unfit"
+            "SELECT unfit, count(*) FROM subscription_kind JOIN kind USING (kind) WHERE unfit IS NOT NULL GROUP "
+            "BY unfit"
         ).fetchall()
     )
     return Statements(members, count, unfit, _common(connection, count))

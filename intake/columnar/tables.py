@@ -29,7 +29,9 @@ def insert(
 
 
 def whole_sql(decimal: str, scale: int, size: int) -> str:
-    """A decimal of this scale as the whole number of its last digits; `size` is the greatest such number, without sign."""
+    """A decimal of this scale as the whole number of its last digits; `size` is the greatest such number, without
+    sign.
+    """
     if scale == 0:
         return f"CAST({decimal} AS HUGEINT)"
 

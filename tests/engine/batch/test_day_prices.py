@@ -1,4 +1,6 @@
-"""Charges that are prorated by day cost the same in both evaluators, whatever a day is and however ladders are shared."""
+"""Charges that are prorated by day cost the same in both evaluators, whatever a day is and however ladders are
+shared.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Charges whose keys may hold any value: both evaluators make the same statements, and no account takes the scalar road."""
+"""Charges whose keys may hold any value: both evaluators make the same statements, and no account takes the scalar
+road.
+"""
 
 from __future__ import annotations
 
