@@ -161,9 +161,11 @@ def _read(
     groups = add_up(connection, program, usage, relation, common, meter, charge, lookup, table)
     room, has_unpriced = _answer(connection, group, lookup, table)
     groups = groups.by_line(connection, lookup)
+    _let_go(connection, lookup, table, has_unpriced=has_unpriced)
     pairs = _make_pairs(connection, group, table, infos)
     _price(connection, program, pairs, groups, table)
-    return _summed(connection, lookup, table, room, has_unpriced=has_unpriced)
+    connection.execute(f"DROP TABLE IF EXISTS {table}_ordered; DROP TABLE {table}_group")
+    return _summed(connection, table, room, has_unpriced=has_unpriced)
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, group: _Group, lookup: Lookup, table: str) -> tuple[int, bool]:
@@ -193,7 +195,17 @@ def _answer(connection: duckdb.DuckDBPyConnection, group: _Group, lookup: Lookup
     columns = (*lookup.key_columns, ("line", "INTEGER"))
     make(connection, small_table(f"{table}_answer", columns, map(cells, answers)))  # type: ignore[arg-type]
     room = 1 + max((number - firsts[own] for number, (own, _, _) in enumerate(order)), default=0)
-    return room, len(found) == 0 or any(answer.row is None for answer in answers)
+    return room, any(answer.row is None for answer in answers)
+
+
+def _let_go(connection: duckdb.DuckDBPyConnection, lookup: Lookup, table: str, *, has_unpriced: bool) -> None:
+    """Let go of usage by key, which may be large, but for the statements with usage that nothing prices."""
+    if has_unpriced:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table}_unpriced AS SELECT DISTINCT k.sid FROM {table}_keyed k "
+            f"JOIN {table}_answer a ON {lookup.join_sql('k', 'a')} WHERE a.line IS NULL"
+        )
+    connection.execute(f"DROP VIEW {table}_keyed; DROP TABLE {table}_used; DROP TABLE {table}_answer")
 
 
 def _by(lookup: Lookup, key: Key) -> str | None:
@@ -266,17 +278,11 @@ def _price(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {table}_priced AS {' UNION ALL '.join(queries) or nothing}")
 
 
-def _summed(
-    connection: duckdb.DuckDBPyConnection, lookup: Lookup, table: str, room: int, *, has_unpriced: bool
-) -> Bundle:
+def _summed(connection: duckdb.DuckDBPyConnection, table: str, room: int, *, has_unpriced: bool) -> Bundle:
     """Make the table of what the lines of each statement come to."""
     parts = f"SELECT sid, amount, true AS has_line, refused, false AS unpriced FROM {table}_priced"
     if has_unpriced:
-        joined = lookup.join_sql("k", "a")
-        parts += (
-            f" UNION ALL SELECT DISTINCT k.sid, 0, false, false, true FROM {table}_keyed k JOIN {table}_answer a "
-            f"ON {joined} WHERE a.line IS NULL"
-        )
+        parts += f" UNION ALL SELECT sid, 0, false, false, true FROM {table}_unpriced"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT sid, sum(amount)::HUGEINT AS {table}_amount, "
         f"bool_or(has_line) AS {table}_some, bool_or(refused) AS {table}_refused, bool_or(unpriced) AS "

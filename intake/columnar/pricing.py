@@ -263,6 +263,10 @@ def _make_source(
         sql += f" JOIN {source}_parameter USING (member)"
     elif not alone:
         sql += f" WHERE member IN ({', '.join(str(member.number) for member in family.members)})"
+    if joined:
+        # Several joins and an aggregate over them in one query are more than the engine can always bear.
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {source}_joined AS {sql}")
+        sql = f"SELECT * FROM {source}_joined"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS {sql}")
 
 
