@@ -14,6 +14,7 @@ from ..statement_json import kind_text
 from .cells import name
 from .pricing import Priced
 from .scalar_road import Answered
+from .staged_lines import order_kept
 from .statement_tables import (
     LineInfo,
     Span,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_HEADS: Final = "SELECT sid, account, plan, period FROM statement JOIN member_head USING (member)"
 _ADDED: Final = f"FROM line JOIN line_info USING (info) WHERE NOT included AND kind <> '{kind_text(LineKind.PREPAID)}'"
 """The lines that are part of totals."""
 
@@ -46,19 +48,22 @@ def fill(
 ) -> Results:
     """Fill the tables that `statement_tables` describes.
 
-    Where queries price everything, `line` has their columns only, and `statement_total` is a view, for few outputs ask
-    for it.
+    Where queries price everything, `line` has their columns only, and `statement_head` and `statement_total` are views,
+    for few outputs ask for them.
     """
     create_statement_tables(connection)
-    _insert_heads(connection, members)
+    _describe_members(connection, members)
     insert_line_infos(connection, map(_info, priced.infos), 0)
     chosen: set[int] = {row[0] for row in connection.execute("SELECT sid FROM scalar_statement").fetchall()}
     if not chosen and priced.lines is not None and priced.totals is not None and "member" in priced.columns:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE line AS {priced.lines}")
-        connection.execute("DROP TABLE statement_total")
-        connection.execute(f"CREATE TEMP VIEW statement_total AS {priced.totals}")
+        with order_kept(connection):
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE line AS {priced.lines}")
+        for view, query in {"statement_head": _HEADS, "statement_total": priced.totals}.items():
+            connection.execute(f"DROP TABLE {view}")
+            connection.execute(f"CREATE TEMP VIEW {view} AS {query}")
     else:
         others = " WHERE sid NOT IN (SELECT sid FROM scalar_statement)" if chosen else ""
+        connection.execute(f"INSERT INTO statement_head {_HEADS}{others}")
         _insert_rows(connection, priced, others)
     refusals: list[Diagnostic] = []
     statements: list[Statement] = []
@@ -94,8 +99,8 @@ def _info(info: Info) -> LineInfo:
     return LineInfo(info.id, info.kind, info.label, info.unit, info.because, str(info.place), info.by, info.on)
 
 
-def _insert_heads(connection: duckdb.DuckDBPyConnection, members: tuple[Member, ...]) -> None:
-    """The heads of the statements that queries price: plan and billing period."""
+def _describe_members(connection: duckdb.DuckDBPyConnection, members: tuple[Member, ...]) -> None:
+    """Make `member_head`: plan and billing period of the statements of each member."""
     periods: dict[Span, int] = {}
     rows: list[list[object]] = []
     for member in members:
@@ -106,7 +111,3 @@ def _insert_heads(connection: duckdb.DuckDBPyConnection, members: tuple[Member, 
         rows.append([member.number, situation.plan.name, period])
     insert(connection, "member_head", {"member": "INTEGER", "plan": "VARCHAR", "period": "INTEGER"}, rows)
     insert_periods(connection, {number: (span, None) for span, number in periods.items()})
-    connection.execute(
-        "INSERT INTO statement_head SELECT sid, account, plan, period FROM statement JOIN member_head USING (member) "
-        "WHERE sid NOT IN (SELECT sid FROM scalar_statement)"
-    )

@@ -27,6 +27,7 @@ from ...engine.batch.number import (
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
 from .special import Special
+from .staged_lines import order_kept
 from .tables import whole_sql
 
 if TYPE_CHECKING:
@@ -94,11 +95,12 @@ def scan(
             f"FROM statement s JOIN {joined} WHERE u.doubts > 0"
         )
     bounds = measured(connection, "used", _names(aggregates))
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account_key, from_time, until_time)"
-        f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
-        f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())} ORDER BY s.sid"
-    )
+    with order_kept(connection):
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE metered AS SELECT s.* EXCLUDE (account_key, from_time, until_time)"
+            f"{_cells(aggregates, bounds)}{_special_cells(aggregates, known)} FROM statement s LEFT JOIN {joined}"
+            f"{''.join(f' LEFT JOIN {each.table} ON {each.table}.sid = s.sid' for each in known.values())}"
+        )
     # Rows of an account that has no statement stand on none.
     dated = f"SELECT coalesce(sum(u.dated), 0) FROM statement s JOIN {joined}"
     sums = f"coalesce(sum(n), 0), ({dated}), coalesce(sum(odd), 0)"

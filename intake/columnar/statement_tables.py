@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -47,6 +48,8 @@ _TABLES: Final = {
     'source VARCHAR, included BOOLEAN, "by" VARCHAR, applied_to VARCHAR',
     "line_days": 'days INTEGER, start VARCHAR, "end" VARCHAR',
 }
+MAY_BE_VIEWS: Final = ("statement_head", "statement_total")
+"""Tables that are views over what was there already, where queries alone fill them."""
 
 Span: TypeAlias = tuple[datetime, datetime]
 """A half-open time, in the ruleset's zone."""
@@ -68,9 +71,12 @@ class LineInfo:
 
 def create_statement_tables(connection: duckdb.DuckDBPyConnection, *, quantity_decimals: int = QUANTITY_DIGITS) -> None:
     """Make the tables, empty. The fewer decimals `quantity` has beyond those that are used, the cheaper is writing."""
-    if connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'statement_total'").fetchone():
-        connection.execute("DROP VIEW statement_total")
+    import duckdb
+
     for table, columns in _TABLES.items():
+        if table in MAY_BE_VIEWS:
+            with suppress(duckdb.CatalogException):  # It is a table already.
+                connection.execute(f"DROP VIEW IF EXISTS {table}")
         found = columns.replace("DECIMAL(38, 12)", f"DECIMAL(38, {quantity_decimals})")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({found})")
 

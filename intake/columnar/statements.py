@@ -58,11 +58,10 @@ def make_statements(
         f'ON s.plan = k.plan AND s.start = k.start AND s."end" IS NOT DISTINCT FROM k."end"{same}'
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER (ORDER BY s.sub, m.place) - "
-        "1)::INTEGER AS sid, "
+        "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER () - 1)::INTEGER AS sid, * FROM (SELECT "
         f"s.sub, s.account, CASE WHEN CAST({key} AS VARCHAR) = s.account THEN {key} END AS account_key, m.member, "
         f"m.from_time, m.until_time{', ' + kept if kept else ''} "
-        "FROM subscription s JOIN subscription_kind USING (sub) JOIN member m USING (kind) ORDER BY sid"
+        "FROM subscription s JOIN subscription_kind USING (sub) JOIN member m USING (kind) ORDER BY s.sub, m.place)"
     )
     count = _number(connection, "SELECT count(*) FROM statement")
     unfit = dict(
