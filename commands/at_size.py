@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import threading
@@ -48,6 +49,8 @@ def _rate(inputs: Inputs, form: str, out: Path | None, *, unique_ids: bool, veri
     from ..intake.columnar.run import rate_columnar
 
     program, _ = load_program(inputs.ruleset)
+    # A program stays to the end: the collector of garbage need not look through it again and again.
+    gc.freeze()
     period = parsed_period(inputs.period_text)
     if len(set(inputs.usage)) < len(inputs.usage):
         note("note: a usage file is named twice, and read once")

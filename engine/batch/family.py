@@ -187,12 +187,13 @@ def families(members: Iterable[Member]) -> list[tuple[Member, ...]]:
     """The members by shape, in the order in which shapes come."""
     found: dict[object, list[Member]] = {}
     shapes: dict[object, object] = {}
+    rules: dict[tuple[int, ...], object] = {}
     for member in members:
         # What an account is may choose the rows of a table, and with them the lines.
         key = id(member.plan), tuple(sorted(member.situation.subscription.attributes.items()))
         if key not in shapes:
             try:
-                shapes[key] = shape_of_plan(member)
+                shapes[key] = shape_of_plan(member, rules)
             except UnfitError as unfit:
                 # Whoever writes the query of such a family is told the same, and leaves it to the scalar evaluator.
                 shapes[key] = key, str(unfit)
@@ -200,13 +201,19 @@ def families(members: Iterable[Member]) -> list[tuple[Member, ...]]:
     return [tuple(own) for own in found.values()]
 
 
-def shape_of_plan(member: Member) -> object:
-    """What of a plan decides how its query is written."""
+def shape_of_plan(member: Member, rules: dict[tuple[int, ...], object]) -> object:
+    """What of a plan decides how its query is written.
+
+    `rules` is where the shape of its rules beside charges is looked up and put: many plans have the very same.
+    """
     plan = member.plan
     charges = tuple(_shape_of_charge(charge, member.situation) for charge in plan.charges)
     bounds = tuple(sorted({(item.kind.value, item.lines) for item in plan.bounds if item.lines}))
     rest = (plan.fees, plan.includes, plan.policies, plan.taxes)
-    return charges, bounds, shape(rest), plan.dated_by_usage
+    known = tuple(id(item) for kind in rest for item in (*kind, None))
+    if known not in rules:
+        rules[known] = shape(rest)
+    return charges, bounds, rules[known], plan.dated_by_usage
 
 
 def _shape_of_charge(charge: Charge, situation: Situation) -> object:

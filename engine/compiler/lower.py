@@ -149,11 +149,13 @@ def _targets(targets: Targets, plan: Plan) -> Targets:
 
 
 def _narrowed(policy: Policy, plan: Plan) -> Policy:
-    return replace(policy, targets=_targets(policy.targets, plan))
+    targets = _targets(policy.targets, plan)
+    return policy if targets is policy.targets else replace(policy, targets=targets)
 
 
 def _narrowed_tax(tax: Tax, plan: Plan) -> Tax:
-    return replace(tax, targets=_targets(tax.targets, plan))
+    targets = _targets(tax.targets, plan)
+    return tax if targets is tax.targets else replace(tax, targets=targets)
 
 
 def _charge(charge: Charge, tree: Tree, sources: Mapping[str, Source]) -> operations.Charge:

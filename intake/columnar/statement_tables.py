@@ -187,7 +187,6 @@ def _next(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> int:
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
     """Add rows; values go as texts, so that the column's type is the only one they take."""
     if rows:
-        width = len(rows[0])
-        cells = ", ".join(["unnest(?::VARCHAR[])"] * width)
-        columns = [[None if row[index] is None else str(row[index]) for row in rows] for index in range(width)]
+        columns = [[None if value is None else str(value) for value in column] for column in zip(*rows, strict=True)]
+        cells = ", ".join(["unnest(?::VARCHAR[])"] * len(columns))
         connection.execute(f"INSERT INTO {table} SELECT {cells}", columns)
