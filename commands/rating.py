@@ -7,6 +7,7 @@ ends the run with 2 and without output.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -408,12 +409,18 @@ def progress(label: str, noun: str, length: int | None = None) -> Iterator[Calla
         yield say
         click.echo("\r\033[K", nl=False, err=True)
         return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+    begun = time.monotonic()
+
+    def rate(reached: int | None) -> str | None:
+        passed = time.monotonic() - begun
+        return f"{reached / passed:,.0f} {noun}/s" if reached and passed > 1 else None
+
+    with click.progressbar(length=length, label=label, file=sys.stderr, item_show_func=rate, show_pos=True) as bar:
         reached = 0
 
         def advance(count: int) -> None:
             nonlocal reached
-            bar.update(count - reached)
+            bar.update(count - reached, count)
             reached = count
 
         yield advance

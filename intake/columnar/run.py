@@ -156,6 +156,9 @@ def rate_columnar(
     connection = connect()
     run = Columnar(program, connection)
     asked = _Asked(account, unique_ids, skip_bad_rows, watch or _unwatched)
+    if watch is not None:
+        # Only then does the engine reckon how far it is.
+        connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     with interrupted_by_hand(), spilling(connection):
         with told_of_no_room():
             _rate_files(run, usage, accounts, period, asked)
