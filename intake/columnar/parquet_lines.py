@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def parquet_select(connection: duckdb.DuckDBPyConnection, program: Program) -> str:
-    """The SELECT of what is written, in the order of output as long as `order_kept` holds."""
+    """The SELECT of what is written, in the order of output."""
     measured = measure(connection)
     quantity = quantity_sql(connection, measured)
     money = amount_sql(program.money, measured.amount_size)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from .cells import text_literal
+from .cells import name, text_literal
 from .measured_lines import Measured
 
 if TYPE_CHECKING:
@@ -26,24 +26,49 @@ def stage_kinds(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def lines_in_order(connection: duckdb.DuckDBPyConnection, measured: Measured) -> str:
-    """A relation of the lines in the order of output, as long as `order_kept` holds.
+    """A relation of the lines in the order of output, which reads one table.
 
     It has the columns of `written_kind_text`, `written_info` and `written_days`, and `place`, 0 in the first row.
     """
-    if not _stand_in_order(connection, measured):
+    if not _stand_in_order(connection, measured) or not _set_shared(connection):
         stage_lines(connection, measured, with_statements=False)
         return "(SELECT rowid AS place, * FROM written_line)"
+    own = ["amount", "quantity", "account", *(["applied_to"] if measured.has_applied_to else [])]
+    shared = [
+        f"{alias}.{name(column)}"
+        for alias, table in (("of_info", "written_info"), ("of_member", "written_member"))
+        for column in connection.sql(f"SELECT * FROM {table}").columns[1:]
+    ]
+    # A join would hand rows on in the order of threads.
+    looked_up = (
+        "getvariable('written_info')[info + 1] AS of_info, getvariable('written_member')[member + 1] AS of_member"
+    )
+    return (
+        f"(SELECT place, {', '.join([*own, *shared])} "
+        f"FROM (SELECT rowid AS place, {', '.join(own)}, {looked_up} FROM line))"
+    )
+
+
+def _set_shared(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Set variables `written_info` and `written_member`: what lines share, in lists at the places that they name.
+
+    False where numbers are left out, so that they are no places.
+    """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE written_member AS SELECT member, written_kind_text.* EXCLUDE (kind) "
         "FROM member_head JOIN written_kind USING (plan, period) JOIN written_kind_text USING (kind)"
     )
-    columns = ["line.rowid AS place", "amount", "quantity", "account", *_SHARED_BY_MEMBER]
-    columns += ['line."applied_to"'] if measured.has_applied_to else []
-    joined = "JOIN written_member USING (member) JOIN written_info USING (info)"
-    return f"(SELECT {', '.join(columns)} FROM line {joined})"
+    for table, key in (("written_info", "info"), ("written_member", "member")):
+        found = connection.execute(f"SELECT min({key}) = 0 AND max({key}) = count(*) - 1 FROM {table}").fetchone()
+        if found != (True,):
+            return False
+        connection.execute(f"SET VARIABLE {table} = (SELECT list(each ORDER BY {key}) FROM {table} AS each)")
+    return True
 
 
-_SHARED_BY_MEMBER: Final = ("written_member.* EXCLUDE (member)", "written_info.* EXCLUDE (info)")
+def forget_shared(connection: duckdb.DuckDBPyConnection) -> None:
+    """Reset what `lines_in_order` has set."""
+    connection.execute("RESET VARIABLE written_info; RESET VARIABLE written_member")
 
 
 def _stand_in_order(connection: duckdb.DuckDBPyConnection, measured: Measured) -> bool:
@@ -60,12 +85,17 @@ def _stand_in_order(connection: duckdb.DuckDBPyConnection, measured: Measured) -
 
 @contextmanager
 def order_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Joins read their left side in its order, and look rows of the right side up."""
-    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    """Joins read their left side in its order, and look rows of the right side up, which have to fit into memory.
+
+    On several threads a join hands on what each of them has found, one thread after the other.
+    """
+    found = connection.execute("SELECT current_setting('threads')").fetchone()
+    threads = 1 if found is None else int(found[0])
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'; SET threads = 1")
     try:
         yield
     finally:
-        connection.execute("RESET disabled_optimizers")
+        connection.execute(f"RESET disabled_optimizers; SET threads = {threads}")
 
 
 def stage_lines(connection: duckdb.DuckDBPyConnection, measured: Measured, *, with_statements: bool) -> None:

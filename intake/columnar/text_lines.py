@@ -21,7 +21,7 @@ _BY: Final = '"by"'
 @dataclass(frozen=True, slots=True)
 class TextRows:
     """`before` stands before all rows. `pieces` are arguments of `concat` that make the text of a row of `lines`, which
-    are in the order of output as long as `order_kept` holds, the first one with `place` 0."""
+    are in the order of output, the first one with `place` 0."""
 
     before: str
     pieces: tuple[str, ...]

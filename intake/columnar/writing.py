@@ -18,7 +18,7 @@ from ..statements import StatementFormat, not_to_standard_output
 from .cells import text_literal
 from .failures import disk_error, interrupted_by_hand
 from .parquet_lines import parquet_select
-from .staged_lines import order_kept
+from .staged_lines import forget_shared
 from .text_lines import TextRows, csv_rows, json_rows
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def write_columnar(
     finally:
         for table in _TABLES:
             connection.execute(f"DROP TABLE IF EXISTS written_{table}")
+        forget_shared(connection)
     return ()
 
 
@@ -74,8 +75,7 @@ def _write_file(connection: duckdb.DuckDBPyConnection, program: Program, format_
         rows = _text_rows(connection, program, format_)
         pieces = ", ".join([f"CASE WHEN place = 0 THEN {text_literal(rows.before)} END", *rows.pieces])
         query, options = f"SELECT encode(concat({pieces})) FROM {rows.lines}", "FORMAT blob"
-    with order_kept(connection):
-        connection.execute(f"COPY ({query}) TO {text_literal(str(aside))} ({options}, USE_TMP_FILE false)")
+    connection.execute(f"COPY ({query}) TO {text_literal(str(aside))} ({options}, USE_TMP_FILE false)")
     if format_ is not StatementFormat.PARQUET and aside.stat().st_size == 0:
         aside.write_text(rows.before, "utf-8")
 
@@ -86,10 +86,9 @@ def _print(connection: duckdb.DuckDBPyConnection, program: Program, format_: Sta
         return
     rows = _text_rows(connection, program, format_)
     sys.stdout.write(rows.before)
-    with order_kept(connection):
-        connection.execute(f"SELECT concat({', '.join(rows.pieces)}) FROM {rows.lines}")
-        while batch := connection.fetchmany(_BATCH):
-            sys.stdout.write("".join(text for (text,) in batch))
+    connection.execute(f"SELECT concat({', '.join(rows.pieces)}) FROM {rows.lines}")
+    while batch := connection.fetchmany(_BATCH):
+        sys.stdout.write("".join(text for (text,) in batch))
 
 
 def _text_rows(connection: duckdb.DuckDBPyConnection, program: Program, format_: StatementFormat) -> TextRows:
