@@ -102,24 +102,37 @@ def _counted(
 ) -> list[Cost]:
     """Ladders on which earlier bills of the year stand."""
     charge, sheet = charges[0], pricing.sheet
-    if charge.pooling is not None:
-        raise UnfitError("a ladder that is pooled and counted over a year")
     index = next(at for at, item in enumerate(pricing.members[0].plan.charges) if item.name == charge.name)
-    found: list[Cost] = []
-    for number, (group, size) in enumerate(zip(groups, sizes, strict=True)):
-        before = pricing.history[Climbed(index, number)]
-        entered = _entered(pricing, index, number)
-        end = sheet.let_number(sum_of(before, size))
-        if charge.rows[group.rows[0]].schedule.mode is Mode.GRADUATED:
-            found.append(cost_on(pricing, charges, group.rows, Climb(end, before, entered)))
-            continue
-        # On a ladder whose band is that of the whole: the price of all to date, less that of what went before.
-        to_date = cost_on(pricing, charges, group.rows, Climb(end))
-        earlier = cost_on(pricing, charges, group.rows, Climb(before))
-        amount = less(to_date.amount, number_where(entered, earlier.amount, NOTHING))
-        refused = either(to_date.refused, both(entered, earlier.refused))
-        found.append(Cost(amount, refused, None))
-    return found
+    before = [pricing.history[Climbed(index, number)] for number in range(len(groups))]
+    entered = [_entered(pricing, index, number) for number in range(len(groups))]
+    together, any_entered = sheet.let_number(sum_of(*before)), sheet.let(either(*entered))
+    match charge.pooling:
+        case None:
+            return [
+                _goes_on(pricing, charges, group.rows, size, own_before, own_entered)
+                for group, size, own_before, own_entered in zip(groups, sizes, before, entered, strict=True)
+            ]
+        case Pooling.SHARE:
+            return _by_share(pricing, charges, groups, sizes, together, any_entered)
+        case Pooling.ROW_ORDER:
+            return _in_row_order(pricing, charges, groups, sizes, together, any_entered)
+        case Pooling.TIME_ORDER:
+            raise UnfitError("a ladder in order of time that is counted over a year")
+
+
+def _goes_on(
+    pricing: Pricing, charges: Sequence[Charge], rows: Sequence[int], size: Number, before: Number, entered: Truth
+) -> Cost:
+    """What a quantity costs above what stands on the ladder already."""
+    sheet = pricing.sheet
+    end = sheet.let_number(sum_of(before, size))
+    if charges[0].rows[rows[0]].schedule.mode is Mode.GRADUATED:
+        return cost_on(pricing, charges, rows, Climb(end, before, entered))
+    # On a ladder whose band is that of the whole: the price of all to date, less that of what went before.
+    to_date = cost_on(pricing, charges, rows, Climb(end))
+    earlier = cost_on(pricing, charges, rows, Climb(before))
+    amount = less(to_date.amount, number_where(entered, earlier.amount, NOTHING))
+    return Cost(amount, either(to_date.refused, both(entered, earlier.refused)), None)
 
 
 def _entered(pricing: Pricing, index: int, number: int) -> Truth:
@@ -131,14 +144,22 @@ def _entered(pricing: Pricing, index: int, number: int) -> Truth:
 
 
 def _in_row_order(
-    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+    pricing: Pricing,
+    charges: Sequence[Charge],
+    groups: Sequence[Group],
+    sizes: Sequence[Number],
+    before: Number = NOTHING,
+    entered: Truth = FALSE,
 ) -> list[Cost]:
-    """Each combination goes on where the one before it ended; without usage the first enters the ladder."""
+    """Each combination goes on where the one before it ended; without usage the first enters the ladder.
+
+    `before` is what stands on it already, and `entered` whether something ever stood there.
+    """
     sheet = pricing.sheet
-    whole = sheet.let_number(sum_of(*sizes))
-    idle = sheet.let(compare_numbers(whole, Comparison.IS, NOTHING))
-    position: Number = NOTHING
-    resumed: Truth = FALSE
+    used = sheet.let_number(sum_of(*sizes))
+    whole = sheet.let_number(sum_of(before, used))
+    idle = sheet.let(compare_numbers(used, Comparison.IS, NOTHING))
+    position, resumed = before, entered
     earlier: Truth = FALSE
     found: list[Cost] = []
     for group, size in zip(groups, sizes, strict=True):
@@ -187,7 +208,12 @@ def _in_time_order(
 
 
 def _by_share(
-    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+    pricing: Pricing,
+    charges: Sequence[Charge],
+    groups: Sequence[Group],
+    sizes: Sequence[Number],
+    before: Number | None = None,
+    entered: Truth = FALSE,
 ) -> list[Cost]:
     """Each combination's share of what the whole costs at its row's prices; without usage the first pays it."""
     sheet = pricing.sheet
@@ -197,13 +223,18 @@ def _by_share(
     earlier: Truth = FALSE
     found: list[Cost] = []
     for group, size in zip(groups, sizes, strict=True):
-        own = cost_on(pricing, charges, group.rows, Climb(whole))
+        if before is None:
+            own = cost_on(pricing, charges, group.rows, Climb(whole))
+        else:
+            own = _goes_on(pricing, charges, group.rows, whole, before, entered)
         first = both(idle, group.present, negation(earlier))
         some = compare_numbers(size, Comparison.GREATER, NOTHING)
         share = number_where(first, fraction(1), ratio_of(size, divisor))
         share = sheet.let_number(share)
         amount = product_of(sheet.let_number(own.amount), share)
-        portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions or ())
+        portions = None
+        if own.portions is not None:
+            portions = tuple(Portion(product_of(item.size, share), item.unit_price) for item in own.portions)
         part = Cost(amount, own.refused, portions)
         found.append(cost_where(sheet.let(either(some, first)), part))
         earlier = sheet.let(either(earlier, group.present))
@@ -212,7 +243,7 @@ def _by_share(
 
 def cost_where(condition: Truth, own: Cost) -> Cost:
     """A price where a condition holds, and nothing elsewhere."""
-    portions = tuple(
-        Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions or ()
-    )
+    portions = None
+    if own.portions is not None:
+        portions = tuple(Portion(number_where(condition, item.size, NOTHING), item.unit_price) for item in own.portions)
     return Cost(number_where(condition, own.amount, NOTHING), both(condition, own.refused), portions)
