@@ -12,12 +12,13 @@ from fractions import Fraction
 
 from ..plan import OfMeter, Pooling, Program
 from .buckets import Bucket, Filled, Metered
-from .charges import Pricing, bucket_of, day_costs
+from .charges import day_costs
 from .facts import AttributeColumn, StatementFacts
 from .family import Member, combinations
 from .ledger import Ledger
 from .number import NOTHING, UnfitError, both, either, literal, multiply, number_where, product_of
 from .sheet import Parameter, Sheet
+from .situation import Pricing, bucket_of
 from .time_order import DayAmount
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..statement import LineKind
-from .charges import Pricing, bounded, rounded_line
+from .charges import bounded, rounded_line
 from .each_keys import EachAmount, EachQuantity
 from .ledger import Info, PricedSlot, Slot
 from .number import ZERO, choose
+from .situation import Pricing
 
 
 def price_each_charge(pricing: Pricing, index: int) -> None:

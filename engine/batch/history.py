@@ -197,7 +197,8 @@ def history_query(
             case Climbed(index, combination, entered):
                 charge = members[0].plan.charges[index]
                 assert isinstance(charge.source, OfMeter)
-                own = _combinations(charge, members[0])[combination]
+                # Cases that no row prices have no ladder.
+                own = [item for item in _combinations(charge, members[0]) if item.row != -1][combination]
                 bucket = Bucket(charge.source.meter, own.cases)
                 if entered:
                     present = metered.raw(program.meters[bucket.meter], bucket)[1]

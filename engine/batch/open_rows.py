@@ -15,7 +15,7 @@ from ..evaluators.proration import bound_step, covered_share, granted
 from ..plan import Bound, Charge, OfMeter, Pooling, Program, Row
 from ..schedule import Schedule
 from .buckets import Bucket, Metered
-from .charges import Pricing, bounded, cost_on, cost_where, rounded_line
+from .charges import bounded, rounded_line
 from .facts import StatementFacts
 from .family import Member, shape
 from .ladders import Climb, Cost
@@ -38,8 +38,10 @@ from .number import (
     sum_of,
     type_of,
 )
+from .pooling import cost_on, cost_where
 from .quantities import QUANTITY_DIGITS, quantity_sql
 from .sheet import Parameter, Sheet
+from .situation import Pricing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from ..plan import Charge, OfMeter, Pooling
 from ..statement import LineKind
-from .charges import Pricing, sum_bounds
+from .charges import sum_bounds
 from .family import combinations
 from .ledger import Info, PricedSlot, Slot
 from .number import ZERO, UnfitError, both, choose
+from .situation import Pricing
 
 
 def is_open(pricing: Pricing, index: int) -> bool:

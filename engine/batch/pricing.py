@@ -17,7 +17,7 @@ from ..statement import LineKind
 from .buckets import Bucket, Metered
 from .bundle import Bundle
 from .cards import CardColumns, apply_cards
-from .charges import Pricing, begin_allowances, price_charge
+from .charges import begin_allowances, price_charge
 from .closing import apply_bounds, apply_taxes, apply_total_rounding
 from .each_keys import EachKey
 from .each_slots import price_each_charge
@@ -31,6 +31,7 @@ from .open_slots import is_open, price_open_charge
 from .policies import apply_policies
 from .quantities import NO_TEXT, quantity_sql, quantity_type
 from .sheet import Parameter, Sheet, text_literal
+from .situation import Pricing
 from .time_order import AskedTurns, TurnsKey, WantedTurns
 
 

@@ -10,6 +10,7 @@ from ...engine.batch.family import Member
 from ...engine.batch.history import HistoryKey, buckets_of, history_query, rule_number, spans_of
 from ...engine.batch.metering import Usage
 from ...engine.batch.number import Integer, Number, UnfitError, literal
+from ...engine.batch.simple import is_simple
 from ...engine.plan import Program
 from .scan import measured, scan_spans
 from .tables import insert
@@ -46,10 +47,14 @@ def read_history(
     for family in asked:
         try:
             own = _span_rows(program, family.members, len(rows))
-            buckets.update(dict.fromkeys(bucket for member in family.members[:1] for bucket in buckets_of(member)))
+            wanted = buckets_of(family.members[0])
+            meters = [program.meters[bucket.meter] for bucket in wanted]
+            if not all(is_simple(meter, usage.events[meter.event]) for meter in meters):
+                raise UnfitError("earlier usage of a meter that needs order in time")
         except UnfitError as unfit:
             found[family.number] = str(unfit)
             continue
+        buckets.update(dict.fromkeys(wanted))
         rows.extend(own)
         sound.append(family)
     if not sound:
