@@ -159,8 +159,8 @@ def price(
         if query is None:
             _leave(connection, family, reason or TOO_LARGE)
             continue
-        joined += ["statement_card"] if held.any else []
-        _make_source(connection, source, family, query.parameters, joined, alone=len(planned) == 1)
+        late = ["statement_card"] if held.any else []
+        _make_source(connection, source, family, query.parameters, joined, alone=len(planned) == 1, late=late)
         if query.scalar is not None:
             connection.execute(f"INSERT INTO scalar_statement {query.scalar}")
         if query.lines is not None:
@@ -251,8 +251,12 @@ def _make_source(
     joined: Sequence[str],
     *,
     alone: bool,
+    late: Sequence[str] = (),
 ) -> None:
-    """The view that a family's query reads: its statements, parameters by member, and what earlier usage decides."""
+    """The view that a family's query reads: its statements, parameters by member, and what earlier usage decides.
+
+    Tables that are `late` may still change before it is read.
+    """
     sql = "SELECT * FROM metered"
     sql += "".join(f" LEFT JOIN {table} USING (sid)" for table in joined)
     if parameters:
@@ -267,6 +271,8 @@ def _make_source(
         # Several joins and an aggregate over them in one query are more than the engine can always bear.
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {source}_joined AS {sql}")
         sql = f"SELECT * FROM {source}_joined"
+    if late:
+        sql = f"SELECT * FROM ({sql})" + "".join(f" LEFT JOIN {table} USING (sid)" for table in late)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS {sql}")
 
 
