@@ -72,6 +72,25 @@ def test_many_lines_keep_their_order(format_: StatementFormat, tmp_path: Path) -
     assert written_lines(tmp_path / "out", format_) == expected
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("in_order", [True, False])
+def test_lines_that_name_their_account_are_written_as_they_stand(
+    format_: StatementFormat, in_order: bool, tmp_path: Path
+) -> None:
+    connection = filled(80_000)
+    expected = connection.execute(
+        "SELECT account, amount FROM line JOIN statement_head USING (sid) ORDER BY sid, ord"
+    ).fetchall()
+    connection.execute(
+        "SET threads = 4; CREATE TEMP TABLE member_head AS SELECT 0 AS member, 'payg' AS plan, 0 AS period; "
+        "CREATE TEMP TABLE own AS SELECT sid, hash(sid)::VARCHAR AS account, 0 AS member, ord, info, amount, quantity "
+        f"FROM line ORDER BY {'sid, ord' if in_order else 'hash(sid, ord)'}; "
+        "DROP TABLE line; ALTER TABLE own RENAME TO line"
+    )
+    assert write_columnar(connection, program(), format_, tmp_path / "out") == ()
+    assert written_lines(tmp_path / "out", format_) == expected
+
+
 def written_lines(path: Path, format_: StatementFormat) -> list[tuple[str, int]]:
     if format_ is StatementFormat.JSON_LINES:
         statements = map(json.loads, path.read_text("utf-8").splitlines())
