@@ -56,8 +56,7 @@ def day_query(
     source: str,
     prefix: str,
 ) -> DayQuery:
-    """The query over `source`, a row for each day: `filled` is what its meters read, `metered` what its statement's
-    did.
+    """The query over `source`, a row a day: `filled` is what its meters read, `metered` what the statement's did.
 
     Raises `UnfitError` or `TooLargeError`.
     """

@@ -102,8 +102,9 @@ def spans_of_ladder(program: Program, member: Member, index: int) -> tuple[Span,
     for cut in earlier(situation, meter.name, year.start):
         days = cut.days.overlap(DateRange(situation.subscription.start, covered.start))
         if (
-            days != cut.covered_days
-            or counting_year(charge.counted, situation.subscription.start, cut.days.start) != year
+            days is None
+            or days != cut.covered_days
+            or counting_year(charge.counted, situation.subscription.start, days.start) != year
         ):
             raise UnfitError("a ladder that is counted over a year which begins inside a billing period")
         found.append(Span(index, cut.covered))

@@ -117,7 +117,7 @@ def _counted(
         case Pooling.ROW_ORDER:
             return _in_row_order(pricing, charges, groups, sizes, together, any_entered)
         case Pooling.TIME_ORDER:
-            raise UnfitError("a ladder in order of time that is counted over a year")
+            return _in_time_order(pricing, charges, groups, sizes, together, any_entered)
 
 
 def _goes_on(
@@ -176,9 +176,14 @@ def _in_row_order(
 
 
 def _in_time_order(
-    pricing: Pricing, charges: Sequence[Charge], groups: Sequence[Group], sizes: Sequence[Number]
+    pricing: Pricing,
+    charges: Sequence[Charge],
+    groups: Sequence[Group],
+    sizes: Sequence[Number],
+    before: Number = NOTHING,
+    entered: Truth = FALSE,
 ) -> list[Cost]:
-    """Each event goes on where the one before it ended, at the prices of its combination."""
+    """Each event goes on where the one before it ended, at the prices of its combination; `before` stands there."""
     sheet, source = pricing.sheet, charges[0].source
     assert isinstance(source, OfMeter), "only usage has an order in time"
     if pricing.program.meters[source.meter].rounding is not None:
@@ -190,7 +195,7 @@ def _in_time_order(
     for group, size in zip(groups, sizes, strict=True):
         schedules = tuple(charge.rows[row].schedule for charge, row in zip(charges, group.rows, strict=True))
         first = sheet.let(both(idle, group.present, negation(earlier)))
-        foot = cost_on(pricing, charges, group.rows, Climb(NOTHING))
+        foot = cost_on(pricing, charges, group.rows, Climb(before, before, entered, before))
         shares.append(Share(schedules, size, tuple(_factors(pricing, schedules)), first, foot))
         earlier = sheet.let(either(earlier, group.present))
     includes = any(allowance.meter == source.meter for allowance in pricing.held)
@@ -200,11 +205,11 @@ def _in_time_order(
             index,
             source.meter,
             tuple(bucket_of(charges[0], group.combination).cases for group in groups),
-            tuple(rungs_of(sheet, share.schedules, share.factors) for share in shares),
+            tuple(rungs_of(sheet, share.schedules, share.factors, before) for share in shares),
             freed if includes else None,
         )
     )
-    return priced_in_time(sheet, pricing.turns, index, shares)
+    return priced_in_time(sheet, pricing.turns, index, shares, before, entered)
 
 
 def _by_share(

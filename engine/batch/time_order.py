@@ -20,6 +20,7 @@ from .family import Member
 from .ladders import Cost, uppers_of
 from .ledger import Portion
 from .number import (
+    FALSE,
     NOTHING,
     TRUE,
     Integer,
@@ -88,6 +89,8 @@ class Rung:
     high: Number | None
     step: Number | None
     once: bool
+    foot: bool
+    """Whether it begins at the foot of the ladder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +128,31 @@ def asks_single_rows(member: Member) -> bool:
     return any(charge.pooling is Pooling.TIME_ORDER or charge.prorated for charge in member.plan.charges)
 
 
-def rungs_of(sheet: Sheet, schedules: Sequence[Schedule], factors: Sequence[Number]) -> tuple[Rung, ...]:
-    """A combination's rungs, one schedule a member; where the whole chooses the band, all are from zero."""
+def rungs_of(
+    sheet: Sheet, schedules: Sequence[Schedule], factors: Sequence[Number], before: Number = NOTHING
+) -> tuple[Rung, ...]:
+    """A combination's rungs, one schedule a member; where the whole chooses the band, all are from zero.
+
+    Turns begin at zero above what stands on the ladder `before`, and rungs are counted from there.
+    """
     uppers = uppers_of(sheet, schedules, factors)
     found: list[Rung] = []
-    low: Number = NOTHING
+    foot = sheet.let_number(less(NOTHING, before))
+    low = foot
     for index, (band, upper) in enumerate(zip(schedules[0].bands, uppers, strict=True)):
         step = None
         if band.step is not None:
             step = sheet.numbers([Fraction(item.bands[index].step or 1, item.quantity_scale) for item in schedules])
         if schedules[0].mode is not Mode.GRADUATED:
-            found.append(Rung(NOTHING, None, step, bool(band.once)))
+            found.append(Rung(foot, None, step, bool(band.once), foot=True))
             continue
         if band.once and schedules[0].depends:
             raise UnfitError("a ladder in order of time with widths that depend and prices for beginning a band")
-        found.append(Rung(low, upper, step, bool(band.once)))
-        if upper is None:
+        high = None if upper is None else sheet.let_number(less(upper, before))
+        found.append(Rung(low, high, step, bool(band.once), foot=index == 0))
+        if high is None:
             break
-        low = upper
+        low = high
     return tuple(found)
 
 
@@ -158,20 +168,32 @@ class Share:
     idle: Cost
 
 
-def priced_in_time(sheet: Sheet, turns: Turns, charge: int, shares: Sequence[Share]) -> list[Cost]:
-    """What each combination pays for its turns."""
-    whole = sheet.let_number(sum_of(*(share.size for share in shares)))
+def priced_in_time(
+    sheet: Sheet,
+    turns: Turns,
+    charge: int,
+    shares: Sequence[Share],
+    before: Number = NOTHING,
+    entered: Truth = FALSE,
+) -> list[Cost]:
+    """What each combination pays for its turns, above what stands on the ladder `before`.
+
+    `entered` says whether the foot of the ladder has been paid for.
+    """
+    whole = sheet.let_number(sum_of(before, *(share.size for share in shares)))
     found: list[Cost] = []
     for number, share in enumerate(shares):
         graduated = share.schedules[0].mode is Mode.GRADUATED
         read = _in_bands if graduated else _in_band_of_whole
-        own = read(sheet, turns, charge, number, share, whole)
+        own = read(sheet, turns, charge, number, share, whole, entered)
         amount = sum_of(own.amount, number_where(share.enters_idle, share.idle.amount, NOTHING))
         found.append(Cost(sheet.let_number(amount), own.refused, own.portions))
     return found
 
 
-def _in_bands(sheet: Sheet, turns: Turns, charge: int, number: int, share: Share, whole: Number) -> Cost:
+def _in_bands(
+    sheet: Sheet, turns: Turns, charge: int, number: int, share: Share, whole: Number, resumed: Truth
+) -> Cost:
     del whole
     bands = len(rungs_of(sheet, share.schedules, share.factors))
     above = share.size
@@ -179,7 +201,7 @@ def _in_bands(sheet: Sheet, turns: Turns, charge: int, number: int, share: Share
     for index in range(bands):
         following = NOTHING if index + 1 == bands else turns.numbers[Above(charge, number, index + 1)]
         size = sheet.let_number(number_not_below_zero(less(above, following)))
-        amount, portion, refusal = _band(sheet, turns, charge, number, share, index, size, TRUE)
+        amount, portion, refusal = _band(sheet, turns, charge, number, share, index, size, TRUE, resumed)
         amounts.append(amount)
         portions.append(portion)
         refused.append(refusal)
@@ -187,7 +209,9 @@ def _in_bands(sheet: Sheet, turns: Turns, charge: int, number: int, share: Share
     return Cost(sum_of(*amounts), either(*refused), tuple(portions))
 
 
-def _in_band_of_whole(sheet: Sheet, turns: Turns, charge: int, number: int, share: Share, whole: Number) -> Cost:
+def _in_band_of_whole(
+    sheet: Sheet, turns: Turns, charge: int, number: int, share: Share, whole: Number, resumed: Truth
+) -> Cost:
     """Every turn stands in the band of the whole quantity."""
     uppers = uppers_of(sheet, share.schedules, share.factors)
     before: list[Truth] = []
@@ -196,7 +220,7 @@ def _in_band_of_whole(sheet: Sheet, turns: Turns, charge: int, number: int, shar
         sign = Comparison.LESS_OR_EQUAL if band.inclusive else Comparison.LESS
         inside = TRUE if upper is None else sheet.let(compare_numbers(whole, sign, upper))
         standing = sheet.let(both(inside, *(negation(item) for item in before)))
-        amount, portion, refusal = _band(sheet, turns, charge, number, share, index, share.size, standing)
+        amount, portion, refusal = _band(sheet, turns, charge, number, share, index, share.size, standing, resumed)
         amounts.append(sheet.let_number(number_where(standing, amount, NOTHING)))
         portions.append(portion)
         refused.append(refusal)
@@ -207,7 +231,15 @@ def _in_band_of_whole(sheet: Sheet, turns: Turns, charge: int, number: int, shar
 
 
 def _band(
-    sheet: Sheet, turns: Turns, charge: int, number: int, share: Share, index: int, size: Number, standing: Truth
+    sheet: Sheet,
+    turns: Turns,
+    charge: int,
+    number: int,
+    share: Share,
+    index: int,
+    size: Number,
+    standing: Truth,
+    resumed: Truth,
 ) -> tuple[Number, Portion, Truth]:
     """What a combination's quantity in a band costs, its portion, and whether the band refuses it."""
     schedules = share.schedules
@@ -228,6 +260,8 @@ def _band(
     if band.once:
         first = 0 if schedules[0].mode is not Mode.GRADUATED else index
         entered = compare_numbers(turns.numbers[Entering(charge, number, first)], Comparison.GREATER, NOTHING)
+        if first == 0 and not band.if_used:
+            entered = both(entered, negation(resumed))
         once = sheet.numbers([Fraction(item.bands[index].once, item.money_scale) for item in schedules])
         amount = sum_of(amount, number_where(entered, once, NOTHING))
     refusal = both(standing, some) if band.refused else Truth("false", False)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from ..plan import Meter, Program
 from .columns import EventColumns
 from .metering import Usage, case_sql
-from .number import NOTHING, Number, UnfitError, literal, multiply
+from .number import Number, UnfitError, literal, multiply
 from .sheet import Sheet
 from .time_order import Above, AskedTurns, Entering, Rung, Started, TurnsKey
 from .turns import TurnsQuery, time_order_sql, turns_scale
@@ -51,7 +51,7 @@ def bounds_query(
     names: dict[Edge, str | None] = {}
     known: dict[str, str] = {}
     for edge, number in numbers:
-        names[edge] = None if number is NOTHING else known.setdefault(whole(number), f"edge_{len(known)}")
+        names[edge] = None if number.top.constant == 0 else known.setdefault(whole(number), f"edge_{len(known)}")
     selected = ["sid", *(f"{sql} AS {name}" for sql, name in known.items())]
     selected += [f"{whole(number)} AS free_{place}" for place, number in enumerate(freed)]
     return Bounds(sheet.select(source, selected), scale, names)
@@ -130,7 +130,7 @@ def sums_sql(
                 wanted.append((Started(asked.charge, combination, band), 1, _started(asked, bounds, band)))
             if rung.once:
                 # On a ladder whose band is that of the whole, every band is entered at the foot of the ladder.
-                at = band if rung.low is not NOTHING else 0
+                at = 0 if rung.foot else band
                 wanted.append((Entering(asked.charge, combination, at), 1, _entering(asked, bounds, at)))
             for key, scale, sql in wanted:
                 if key in answers:
