@@ -98,6 +98,15 @@ class KeyColumn:
                 return cell_sql(self.source.expression, self.cuts)
 
     @property
+    def signs_sql(self) -> str:
+        """Of a column that is reduced to a prefix, the signs that decide, which are cheaper to get for every row."""
+        return f"left({self.source.expression}, {max(map(len, self.prefixes))})"
+
+    def prefix_of_signs(self, signs: str) -> str:
+        """The reduced value from these signs."""
+        return _longest_prefix(signs, self.prefixes)
+
+    @property
     def type(self) -> str:
         """The SQL type of the reduced value."""
         match self.reduction:

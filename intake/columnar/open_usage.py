@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...engine.batch.buckets import Bucket, Metered
 from ...engine.batch.columns import EventColumns
 from ...engine.batch.conditions import undecided_sql
-from ...engine.batch.lookup import Lookup, Reading, SourceColumn
+from ...engine.batch.lookup import Lookup, Reading, Reduction, SourceColumn
 from ...engine.batch.metering import Usage, filter_sql
 from ...engine.batch.number import Integer, Number, Truth, UnfitError, literal, number_not_below_zero
 from ...engine.batch.open_rows import Order
@@ -129,10 +129,12 @@ def add_up(
     if not is_simple(meter, columns):
         raise UnfitError("a table whose columns may hold any value, for a meter that is no single sum")
     aggregate = aggregates_of(program, usage, [Bucket(meter.name)])[Bucket(meter.name)]
-    inner = [f"{key.expression} AS {key.name}" for key in lookup.keys if key.column.kind is ColumnKind.FIELD]
+    fields = [key for key in lookup.keys if key.column.kind is ColumnKind.FIELD]
+    prefixed = [key for key in fields if key.reduction is Reduction.PREFIX]
+    inner = [f"{key.signs_sql if key in prefixed else key.expression} AS {key.name}" for key in fields]
     if lookup.windows:
         inner.append(f"{lookup.windows_sql(lookup.window_sql)} AS windows")
-    named = [key.name for key in lookup.keys if key.column.kind is ColumnKind.FIELD]
+    named = [key.name for key in fields]
     named += ["windows"] if lookup.windows else []
     sums = [(column, sql) for column, sql, _ in aggregate.columns]
     if meter.aggregation is Aggregation.UNIQUE:
@@ -170,12 +172,21 @@ def add_up(
             f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member WHERE u.doubts > 0"
         )
     own = [f"{key.expression} AS {key.name}" for key in lookup.keys if key.column.kind is ColumnKind.ATTRIBUTE]
+    # The longest prefix is looked for once for all rows of the same first signs.
+    for key in prefixed:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table}_{key.name} AS SELECT signs, {key.prefix_of_signs('signs')} AS prefix "
+            f"FROM (SELECT DISTINCT {key.name} AS signs FROM {table}_used)"
+        )
+    prefixes = {key.name: f"p_{key.name}.prefix AS {key.name}" for key in prefixed}
+    by_signs = "".join(f" LEFT JOIN {table}_{key} p_{key} ON p_{key}.signs = u.{key}" for key in prefixes)
     variant = len(lookup.trees) > 1
-    selected = ["s.sid", "v.version", *(["w.variant"] if variant else []), *own, *(f"u.{each}" for each in named)]
+    selected = ["s.sid", "v.version", *(["w.variant"] if variant else []), *own]
+    selected += [prefixes.get(each, f"u.{each}") for each in named]
     selected += [f"u.{column}" for column, _ in sums]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {table}_keyed AS SELECT {', '.join(selected)} FROM {table}_used u "
-        f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member"
+        f"JOIN statement s ON {joined} JOIN {table}_version v ON v.member = s.member{by_signs}"
         f"{f' JOIN {table}_variant w ON w.version = v.version' if variant else ''}"
     )
     return Groups(table, meter, aggregate)
