@@ -175,7 +175,8 @@ def add_up(
     # The longest prefix is looked for once for all rows of the same first signs.
     for key in prefixed:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table}_{key.name} AS SELECT signs, {key.prefix_of_signs('signs')} AS prefix "
+            f"CREATE OR REPLACE TEMP TABLE {table}_{key.name} AS SELECT signs, {key.prefix_of_signs('signs')} "
+            "AS prefix "
             f"FROM (SELECT DISTINCT {key.name} AS signs FROM {table}_used)"
         )
     prefixes = {key.name: f"p_{key.name}.prefix AS {key.name}" for key in prefixed}
