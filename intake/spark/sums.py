@@ -71,6 +71,8 @@ def sums_of(
     for family in planned:
         if family.each:
             return "charges that rate every event on its own"
+        if family.turns:
+            return "ladders in order of time, or charges that are prorated by day"
         if family.bundles:
             return "tables whose columns may hold any value"
         if family.history and family.unfit is None:
