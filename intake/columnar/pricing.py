@@ -199,7 +199,10 @@ def _priced_or_limited(
             connection.execute(
                 f"INSERT INTO scalar_statement SELECT sid, {text_literal(TOO_LARGE)} FROM metered WHERE {too_large}"
             )
-            connection.execute(f"DELETE FROM metered WHERE {too_large}")
+            # Made anew: DuckDB 2.0 may fail on a table from which rows were deleted.
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE metered AS SELECT * FROM metered WHERE NOT ({too_large}) ORDER BY sid"
+            )
             return query
         raise
 

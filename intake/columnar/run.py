@@ -186,7 +186,8 @@ def _rate_files(
         # Usage of an account whose own row is wrong has no account then.
         connection.execute("CREATE OR REPLACE TEMP TABLE account_name AS SELECT DISTINCT account FROM subscription")
     if asked.account is not None:
-        connection.execute("DELETE FROM subscription WHERE account <> ?", [asked.account])
+        chosen = f"SELECT * FROM subscription WHERE account = {text_literal(asked.account)} ORDER BY sub"
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE subscription AS {chosen}")
     run.subscriptions = _count(connection, "SELECT count(*) FROM subscription")
     rows = usage_relation(connection, paths, program.schema)
     first = _repeats_settled(connection, rows, asked)
