@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -173,7 +174,10 @@ def test_an_interrupt_leaves_no_half_written_file(format_: StatementFormat, tmp_
     out = tmp_path / "out"
     out.write_text("earlier")
     code = _WRITER.format(folder=str(Path(__file__).parent), format_=format_.value, out=str(out))
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    # A shell that runs tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], preexec_fn=heeded, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         deadline = time.monotonic() + 60
