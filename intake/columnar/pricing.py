@@ -243,7 +243,7 @@ def _viewer(connection: duckdb.DuckDBPyConnection, family: Family, *, alone: boo
 
 
 def _keep_cards(connection: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> None:
-    """Make tables of what families read, now that it is known what is left on cards: fewer joins in the last queries."""
+    """Make tables of what families read, now that it is known what is left on cards: fewer joins later."""
     for source in sources:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {source}_carded AS SELECT * FROM {source}")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {source} AS SELECT * FROM {source}_carded")
