@@ -14,6 +14,7 @@ from typing import Final
 from ...records import Record, field
 from ..usage import EventSchema, FieldKind
 from .number import TooLargeError
+from .quoting import quoted
 
 DIGITS_MAX: Final = 38
 """The digits of DuckDB's widest decimal, and the whole digits that a HUGEINT always holds."""
@@ -86,16 +87,6 @@ def columns_of(
         elif schema.name in digits:
             found[schema.name] = FieldColumn(name, schema.kind, required, *digits[schema.name])
     return EventColumns(relation, found, rows_max, None if only_event else event.name, has_identity)
-
-
-def quoted(name: str) -> str:
-    """A name as SQL takes it, whatever stands in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_literal(text: str) -> str:
-    """A text as SQL takes it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 class Decimals(Record):

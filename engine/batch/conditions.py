@@ -13,7 +13,8 @@ from math import floor
 from typing import Final, assert_never
 
 from ..condition import And, Compare, Comparison, Condition, FieldOf, Known, Literal, Not, OneOf, Operand, Or, StartsIn
-from .columns import NUMERIC, FieldColumn, decimal_literal, decimal_type, text_literal, whole_digits_of
+from .columns import NUMERIC, FieldColumn, decimal_literal, decimal_type, whole_digits_of
+from .quoting import text_literal
 
 _TRUE: Final = "TRUE"
 _FALSE: Final = "FALSE"

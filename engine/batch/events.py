@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from ..plan import OfEach
-from .columns import EventColumns, FieldColumn, text_literal, unscaled
+from .columns import EventColumns, FieldColumn, unscaled
 from .conditions import event_condition_sql, undecided_sql
 from .event_ladder import Ladders, Price, Stretch, bounded_event, climb, ladders_of
 from .included_events import Included, freeing_of, in_order_sql
@@ -34,8 +34,9 @@ from .number import (
     type_of,
 )
 from .pieces import CutQuery, Cuts, Lasting, cut_query
+from .quoting import quoted, text_literal
 from .sheet import Sheet
-from .table import SmallTable, quoted, small_table
+from .table import SmallTable, small_table
 from .windows import epoch_us_sql
 
 _SHORT: Final = 18

@@ -56,7 +56,8 @@ from .number import (
     number_not_below_zero,
     product_of,
 )
-from .sheet import Sheet, text_literal
+from .quoting import text_literal
+from .sheet import Sheet
 
 UNKNOWN_ATTRIBUTE: Final = "accounts without an attribute that a rule needs"
 """Why a statement is left to the scalar evaluator, which refuses it in its own words."""

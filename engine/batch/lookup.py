@@ -25,8 +25,8 @@ from ..dispatch import Branch, Key, Tree, dispatch
 from ..plan import Charge, Column, ColumnKind
 from ..usage import Value
 from .cells import Cut, cell_sql, cuts_of, held_at
-from .columns import text_literal
-from .table import SmallTable, quoted, small_table
+from .quoting import quoted, text_literal
+from .table import SmallTable, small_table
 from .trees import branches_of, form_of_tree, windows_asked
 
 MOST_CUTS = 128

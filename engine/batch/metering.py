@@ -18,7 +18,7 @@ from .columns import EventColumns
 from .conditions import event_condition_sql, undecided_sql
 from .family import Part
 from .number import Integer, Number, Truth
-from .sheet import text_literal
+from .quoting import text_literal
 from .simple import Aggregate
 from .windows import window_sql
 

@@ -34,8 +34,9 @@ from .number import (
     subtract,
     type_of,
 )
+from .quoting import quoted
 from .sheet import Sheet
-from .table import SmallTable, quoted, small_table
+from .table import SmallTable, small_table
 from .windows import epoch_us
 
 

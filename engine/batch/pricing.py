@@ -30,7 +30,8 @@ from .number import ZERO, Integer, Number, Truth, UnfitError, add, choose, eithe
 from .open_slots import is_open, price_open_charge
 from .policies import apply_policies
 from .quantities import NO_TEXT, quantity_sql, quantity_type
-from .sheet import Parameter, Sheet, text_literal
+from .quoting import text_literal
+from .sheet import Parameter, Sheet
 from .situation import Pricing
 from .time_order import AskedTurns, TurnsKey, WantedTurns
 

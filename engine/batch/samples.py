@@ -7,18 +7,10 @@ from fractions import Fraction
 from ...money import Rounding
 from ...records import Record
 from ..plan import Aggregation, Meter, QuantityRounding
-from .columns import (
-    NUMERIC,
-    Decimals,
-    EventColumns,
-    decimal_literal,
-    decimal_type,
-    scale_of,
-    text_literal,
-    whole_digits_of,
-)
+from .columns import NUMERIC, Decimals, EventColumns, decimal_literal, decimal_type, scale_of, whole_digits_of
 from .conditions import event_condition_sql
 from .number import UnfitError
+from .quoting import text_literal
 
 
 class Aggregate(Record):

@@ -34,6 +34,7 @@ from .number import (
     negated,
     type_of,
 )
+from .quoting import text_literal
 
 _NARROW: Final = 2**32
 
@@ -237,8 +238,3 @@ def _narrow_factors(value: int) -> list[int] | None:
                 part = 1
             part *= prime
     return [item for item in (*factors, part, value) if item > 1] if value < _NARROW // 2 else None
-
-
-def text_literal(value: str) -> str:
-    """A text as the engine reads it."""
-    return "'" + value.replace("'", "''") + "'"

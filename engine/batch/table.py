@@ -8,12 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
+from .quoting import quoted
+
 Cell: TypeAlias = int | str | Decimal | date | bool | None
-
-
-def quoted(name: str) -> str:
-    """A name as SQL reads it, whatever signs or reserved words it holds."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)

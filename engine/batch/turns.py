@@ -12,8 +12,9 @@ from math import lcm
 
 from ...records import Record
 from ..plan import Meter
-from .columns import BIGINT_DIGITS, DIGITS_MAX, EventColumns, text_literal, unscaled
+from .columns import BIGINT_DIGITS, DIGITS_MAX, EventColumns, unscaled
 from .number import TooLargeError, UnfitError
+from .quoting import text_literal
 from .samples import counted_sql, measured
 from .selection import Groups
 from .windows import epoch_us_sql

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ...engine.batch.quoting import text_literal
 from ..files import FileKind, InputFile
-from .cells import name, text_literal
+from .cells import name
 
 if TYPE_CHECKING:
     import duckdb

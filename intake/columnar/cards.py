@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.cards import NO_CARDS, CardColumns
 from ...engine.batch.number import Integer, Number, Truth, literal
+from ...engine.batch.quoting import text_literal
 from ...engine.plan import Card, Program
-from .cells import text_literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
+from ...engine.batch.quoting import text_literal
 from ...engine.usage import FieldKind, Value
 from ..values import DIGITS_MAX
 
@@ -134,11 +135,6 @@ def literal(value: Value) -> str:
         whole, decimals = digits_of(value)
         return f"CAST('{value:f}' AS DECIMAL({max(whole + decimals, 1)}, {decimals}))"
     return f"DATE '{value.isoformat()}'" if isinstance(value, date) else text_literal(value)
-
-
-def text_literal(value: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def name(column: str) -> str:

@@ -16,11 +16,12 @@ from ...engine.batch.local_days import local_days
 from ...engine.batch.metering import Usage, case_sql
 from ...engine.batch.meters import meter_sql
 from ...engine.batch.number import NOTHING, ONE, Integer, Number, Truth, greatest, literal
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.sheet import Parameter
 from ...engine.batch.time_order import TurnsKey
 from ...engine.period import local_midnight
 from ...engine.plan import Meter, OfMeter, Program
-from .cells import name, text_literal
+from .cells import name
 from .scan import measured
 from .special import AMBIGUOUS
 from .tables import insert

@@ -12,10 +12,11 @@ from ...engine.batch.family import Member
 from ...engine.batch.lookup import Reading, SourceColumn
 from ...engine.batch.metering import Usage
 from ...engine.batch.number import Integer, Number, UnfitError, literal
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.table import SmallTable
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Charge, ColumnKind, OfEach, Program
-from .cells import name, text_literal
+from .cells import name
 from .tables import insert
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from ...engine.batch.quoting import text_literal
 from ...engine.plan import Program
 from ..focus import category_of
 from ..outputs import spreadsheet_safe
 from ..statement_json import SCHEMA
-from .cells import text_literal
 from .staged_lines import enumeration
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from ...engine.batch.lookup import Lookup, Reading, Reduction, SourceColumn
 from ...engine.batch.metering import Usage, filter_sql
 from ...engine.batch.number import Integer, Number, Truth, UnfitError, literal, number_not_below_zero
 from ...engine.batch.open_rows import Order
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.samples import distinct_sql
-from ...engine.batch.sheet import Sheet, text_literal
+from ...engine.batch.sheet import Sheet
 from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Aggregation, Charge, ColumnKind, Meter, Program

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ...engine.batch.quoting import text_literal
 from ...engine.plan import Program
 from ..focus import COLUMNS, category_of
 from ..values import DIGITS_MAX
-from .cells import name, text_literal
+from .cells import name
 from .measured_lines import AmountSQL, Measured, QuantitySQL, amount_sql, decimals_used, measure, quantity_sql
 from .staged_lines import enumeration, lines_in_order, stage_kinds
 

@@ -18,13 +18,14 @@ from ...engine.batch.metering import Wanted
 from ...engine.batch.number import Integer, Number, TooLargeError, Truth, UnfitError, literal
 from ...engine.batch.pricing import FamilyQuery, price_family, turns_asked
 from ...engine.batch.quantities import NO_TEXT, QUANTITY_DIGITS, quantity_type
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.sheet import Parameter
 from ...engine.batch.time_order import TurnsKey, WantedTurns, asks_single_rows
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
 from .cards import Held
 from .carried_cards import carry_cards
-from .cells import name, text_literal
+from .cells import name
 from .day_prices import MakeView, read_days
 from .each_events import KnownEach
 from .history import Known

@@ -21,6 +21,7 @@ from ...engine.batch.columns import columns_of
 from ...engine.batch.facts import AttributeColumn
 from ...engine.batch.metering import Usage
 from ...engine.batch.periods import reach_of
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.period import DateRange, Period, local_day
 from ...engine.plan import Program
@@ -31,7 +32,6 @@ from ..rejects import Reject
 from ..statements import StatementFormat
 from .accounts import load_accounts
 from .cards import Held, make_cards
-from .cells import text_literal
 from .checks import Checked, check_rows, count_unsubscribed
 from .each_events import AskedEach, read_each
 from .failures import interrupted_by_hand, told_of_no_room
@@ -304,12 +304,6 @@ class Prepared:
     held: Held
     families: tuple[Family, ...]
     buckets: tuple[Bucket, ...]
-
-
-def rate_relation(run: Columnar, source: Source, period: DateRange, beyond: Mapping[int, Subscription]) -> None:
-    """Rate the subscriptions of the table `subscription` on the valid rows of a relation, and fill the tables."""
-    prepared = prepare(run, source, period)
-    finish(run, source, prepared, meter(run, source, prepared, looks_for_odd=False), period, beyond, {})
 
 
 def prepare(run: Columnar, source: Source, period: DateRange) -> Prepared:

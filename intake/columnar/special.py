@@ -12,9 +12,10 @@ from ...engine.batch.local_days import local_days
 from ...engine.batch.metering import Usage, case_sql
 from ...engine.batch.meters import meter_sql
 from ...engine.batch.number import ONE, Integer, Number, TooLargeError, UnfitError, greatest, literal
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Program
-from .cells import name, text_literal
+from .cells import name
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .cells import text_literal
+from ...engine.batch.quoting import text_literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .cells import name, text_literal
+from ...engine.batch.quoting import text_literal
+from .cells import name
 from .measured_lines import Measured
 
 if TYPE_CHECKING:

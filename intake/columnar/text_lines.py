@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ...engine.batch.quoting import text_literal
 from ...engine.plan import Program
 from ..focus import COLUMNS
-from .cells import text_literal
 from .line_texts import csv_cell_sql, csv_cells, csv_texts, json_opening, json_text_sql, json_texts
 from .measured_lines import amount_sql, measure, quantity_sql
 from .staged_lines import lines_in_order, stage_kinds, stage_lines

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ...engine.batch.metering import Usage
 from ...engine.batch.number import Integer, Number, literal
+from ...engine.batch.quoting import text_literal
 from ...engine.batch.sheet import Sheet
 from ...engine.batch.time_order import AskedTurns, TurnsKey
 from ...engine.batch.turn_sums import bounds_query, open_sql, sums_sql, turns_query
 from ...engine.plan import Program
-from .cells import name, text_literal
+from .cells import name
 from .scan import measured
 from .special import AMBIGUOUS
 

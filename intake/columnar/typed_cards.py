@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ...engine.batch.quoting import text_literal
 from ...engine.usage import FactSchema, FieldKind
-from .cells import Cell, cell, day, text_literal
+from .cells import Cell, cell, day
 
 _KEYS: Final = frozenset({"card", "bought", "left"})
 

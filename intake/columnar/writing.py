@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
+from ...engine.batch.quoting import text_literal
 from ...engine.plan import Program
 from ..outputs import TextSink, written_aside
 from ..rejects import not_written
 from ..statements import StatementFormat, not_to_standard_output
-from .cells import text_literal
 from .failures import disk_error, interrupted_by_hand
 from .parquet_lines import parquet_select
 from .staged_lines import forget_shared

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratebook.diagnostics import Source
-from ratebook.engine.batch.columns import NUMERIC, columns_of, text_literal
+from ratebook.engine.batch.columns import NUMERIC, columns_of
 from ratebook.engine.batch.each import Times, each_lookup, each_query, shape_of
 from ratebook.engine.batch.lookup import Reading, SourceColumn
+from ratebook.engine.batch.quoting import text_literal
 from ratebook.engine.batch.table import SmallTable
 from ratebook.engine.batch.windows import window_sql
 from ratebook.engine.compiler.compile import compile_ruleset
