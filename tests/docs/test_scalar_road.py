@@ -72,9 +72,9 @@ def _words(node: ast.expr, constants: dict[str, str]) -> Iterator[str]:
 def test_the_page_lists_every_reason(request) -> None:  # type: ignore[no-untyped-def]
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(MARK)
-    _, _, after = rest.partition("\nAn account that cannot")
+    _, _, after = rest.partition("\nBesides: quantities")
     listed = "\n".join(f"- {reason}" for reason in reasons())
-    wanted = f"{before}{MARK}\n\n{listed}\n\nAn account that cannot{after}"
+    wanted = f"{before}{MARK}\n\n{listed}\n\nBesides: quantities{after}"
     if request.config.getoption("--update-cases"):
         PAGE.write_text(wanted, encoding="utf-8")
         return
