@@ -5,8 +5,8 @@
 The price is plan `pro` of workload.rates: blocks over four graduated bands, storage by region, egress by volume, a
 discount, a penalty, a minimum. All sides get the same integers (millionths) and give the same cents, which is checked
 first, against the interpreter too. Exits with 1 where generated code takes more than LIMIT times the faster of the two
-that are written by hand. Where bench/peers/install has been run, zen-engine and CloudKitty's hashmap quote the same in
-a process of theirs.
+that are written by hand, or where half of its quotes take more than P50_MICROSECONDS_MAX. Where bench/peers/install has
+been run, zen-engine and CloudKitty's hashmap quote the same in a process of theirs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ratebook.engine.evaluators.generated import Quoted, Quoter, quoter
 from ratebook.engine.usage import Value
 from report import Report, options, publish
 
-LIMIT = 3.0
-AIM = 1.3
+LIMIT = 1.3
+P50_MICROSECONDS_MAX = 3.0
 CASES, ROUNDS = 1_000, 101
 Arguments = tuple[int, int, int, int, int, int, str]
 
@@ -169,13 +169,15 @@ def verify(quote: Quoter, given: Sequence[Arguments]) -> None:
 
 
 def medians(functions: dict[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """Microseconds a call: the median over rounds in which every function has its turn."""
+    """Microseconds of CPU a call, so that other processes do not count: the median over rounds in which every function
+    has its turn.
+    """
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(ROUNDS):
         for name, function in functions.items():
-            begin = time.perf_counter_ns()
+            begin = time.thread_time_ns()
             function()
-            times[name].append((time.perf_counter_ns() - begin) / calls / 1000)
+            times[name].append((time.thread_time_ns() - begin) / calls / 1000)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
@@ -200,14 +202,24 @@ def by_peers(folder: Path, given: Sequence[Arguments]) -> dict[str, float]:
     return found
 
 
+def median_of_single(function: Callable[..., object], given: Sequence[Arguments]) -> float:
+    """Microseconds of the middle one of calls that are timed one by one, the reading of the clock included."""
+    times = []
+    for arguments in given:
+        begin = time.perf_counter_ns()
+        function(*arguments)
+        times.append(time.perf_counter_ns() - begin)
+    return statistics.median(times) / 1000
+
+
 def generating(path: Path) -> float:
     """Milliseconds from a program to the compiled function."""
     program = load(path).program
     found = []
     for _ in range(25):
-        begin = time.perf_counter_ns()
+        begin = time.thread_time_ns()
         assert quoter(program, "pro", period_start=date(2026, 6, 1)).price
-        found.append((time.perf_counter_ns() - begin) / 1e6)
+        found.append((time.thread_time_ns() - begin) / 1e6)
     return statistics.median(found)
 
 
@@ -232,19 +244,21 @@ def main() -> int:
         CASES,
     )
     few = asked[:20]
-    begin = time.perf_counter_ns()
+    begin = time.thread_time_ns()
     over(quote.interpreted, few)()
-    found[names[4]] = (time.perf_counter_ns() - begin) / len(few) / 1000
+    found[names[4]] = (time.thread_time_ns() - begin) / len(few) / 1000
     fastest = min(found[names[0]], found[names[1]])
     ratio = found[names[2]] / fastest
+    p50 = median_of_single(quote.price, given)
     peers = by_peers(said.peers, given)
     found |= peers
     rows = [(name, f"{found[name]:.2f}", f"{found[name] / fastest:.2f}") for name in [*names, *peers]]
     notes = [
-        f"`generated` is `Quoter.price(*integers)`: at most {LIMIT} times the faster one by hand, {AIM} is aimed at.",
+        f"`generated` is `Quoter.price(*integers)`: at most {LIMIT} times the faster one by hand.",
+        f"Half of its quotes, timed alone, take at most {p50:.2f} µs by the clock ({P50_MICROSECONDS_MAX:g} asked).",
         "`by name` is the front door, for mappings of fractions; `interpreter` is `rate`, with every derivation.",
         f"Making and compiling the function takes {generating(path):.1f} ms, once for a plan and period.",
-        f"Median of {ROUNDS} rounds over {CASES:,} quotes, all sides in turn in one process.",
+        f"CPU time, median of {ROUNDS} rounds over {CASES:,} quotes, all sides in turn in one process.",
     ]
     if peers:
         notes.append(
@@ -256,7 +270,7 @@ def main() -> int:
     publish(
         Report("One quote", "python bench/quote.py --write", ("Quote", "µs", "ratio"), rows, notes), write=said.write
     )
-    return 0 if ratio <= LIMIT else 1
+    return 0 if ratio <= LIMIT and p50 <= P50_MICROSECONDS_MAX else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The programs of large rulesets, kept in the user's cache folder, so that rating does not compile them in every run.
+"""The programs of rulesets, kept in the user's cache folder, so that rating does not compile them in every run.
 
 A kept program counts only while everything that it was made from is as it was: each text that compiling asked for, and
 the code that compiled it. Whatever is wrong with it, the ruleset is compiled again ([decision
@@ -22,19 +22,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..api import read_text, reader_of
 from ..cli import VERSION
 from ..diagnostics import Diagnostic, Source
-from ..engine.compiler.compile import Compiled, compile_ruleset
 from ..engine.plan import Program
 from ..grammar.cache import cache_folder, keep
-from ..grammar.parse import without_garbage_collector
+from ..grammar.collector import without_garbage_collector
 from ..records import Record
 
-SIZE_MIN = 64 * 1024
-"""Rulesets of fewer characters are not kept: compiling them takes no time worth speaking of."""
+if TYPE_CHECKING:
+    from ..engine.compiler.compile import Compiled
+
 _ENTRIES_MAX = 16
 _FORMAT = "1"
 _ROOT = Path(__file__).parent.parent
@@ -78,8 +78,11 @@ def kept_program(path: Path) -> Kept | None:
 def compile_and_keep(path: Path) -> Compiled | Diagnostic:
     """A ruleset compiled from its file and those it imports, for rating: its findings are its errors.
 
-    The program of a large one is kept.
+    The program is kept.
     """
+    # Only here: a run that reads a kept program needs no compiler, whose import takes longer than most rulesets.
+    from ..engine.compiler.compile import compile_ruleset
+
     text = read_text(path)
     if isinstance(text, Diagnostic):
         return text
@@ -92,7 +95,7 @@ def compile_and_keep(path: Path) -> Compiled | Diagnostic:
 
     compiled = compile_ruleset(Source(path.name, text), recorded, warn=False)
     texts[path.name] = text
-    if compiled.program is not None and sum(len(each or "") for each in texts.values()) >= SIZE_MIN:
+    if compiled.program is not None:
         _keep(path, compiled.program, compiled.sources, texts)
     return compiled
 

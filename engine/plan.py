@@ -466,7 +466,7 @@ class Tax(Record):
 
 
 class Card(Record):
-    """A prepaid card; `pays` is empty for everything."""
+    """A prepaid card; `pays` is empty for everything. `price` is what it sells for, None for its worth."""
 
     name: str
     labels: Labels
@@ -477,6 +477,7 @@ class Card(Record):
     pays: tuple[str, ...] = ()
     because: str = ""
     citation: str = ""
+    price: Fraction | None = None
 
 
 class Plan(Record):

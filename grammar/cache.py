@@ -1,6 +1,6 @@
 """The user's cache folder: what is kept between two runs, where losing it costs only time.
 
-Two things are: the parse tables (`tables`) and the programs of large rulesets (`commands/kept.py`).
+Two things are: the parse tables (`tables`) and the programs of rulesets (`commands/kept.py`).
 """
 
 from __future__ import annotations

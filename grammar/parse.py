@@ -11,16 +11,15 @@ currency of the file's `currency` line, and a quantity otherwise.
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from ..diagnostics import Diagnostic, Source, Span, in_order
 from . import mistakes
 from .builder import ACTIONS, STAND_IN, Build
+from .collector import without_garbage_collector
 from .layout import NESTING_MAX, Layout, Line, lay_out
 from .machine import Machine, Patch, StuckError
 from .mistakes.case import block_end
@@ -61,18 +60,6 @@ def parse(source: Source, *, max_bytes: int = BYTES_MAX) -> tuple[Ruleset, tuple
 def machine() -> Machine:
     """The walk over the tables of the language, made once."""
     return Machine(load_tables(), ACTIONS)
-
-
-@contextmanager
-def without_garbage_collector() -> Iterator[None]:
-    """Work that makes many values and no circles of them takes half the time without looking for such."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass(slots=True)

@@ -154,9 +154,14 @@ class _Reading:
 def read_cards(raw: object, schema: FactSchema, refuse: Refuse) -> tuple[CardHolding, ...]:
     """The cards of a cell: a list, or JSON of one. `refuse` hears of every mistake in it."""
     if isinstance(raw, str) and raw.strip():
-        parsed = json_value(raw.strip())
+        text = raw.strip()
+        parsed = json_value(text)
+        way_out = 'write [{"card": …, "bought": …, "left": …}]'
         if isinstance(parsed, Refusal):
-            refuse("cards", raw, Refusal("RB3109", parsed.reason, 'write [{"card": …, "bought": …, "left": …}]'))
+            refuse("cards", raw, Refusal("RB3109", parsed.reason, way_out))
+            return ()
+        if parsed[1] < len(text):
+            refuse("cards", raw, Refusal("RB3109", "something stands behind the list of cards", way_out))
             return ()
         raw = parsed[0]
     if raw in _ABSENT or (isinstance(raw, str) and not raw.strip()):

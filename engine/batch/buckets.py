@@ -7,9 +7,10 @@ found comes back as a `Metered`: exact numbers with the bounds that were measure
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
+from ...records import Record
 from ..plan import Meter
 from .family import Part
 from .number import Number, Truth, UnfitError, fraction, product_of, sum_of
@@ -21,8 +22,7 @@ Cases: TypeAlias = tuple[tuple[Part, ...], ...]
 EVERYTHING: Cases = ((),)
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Record):
     """What a meter reads over the events of one of these cases, in the covered days of a statement."""
 
     meter: str
@@ -31,8 +31,7 @@ class Bucket:
     """Only what lies in this window, for the share of a line that an offer is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Record):
     """What a scan found for a bucket: the aggregate in the field's own unit, what was metered elsewhere in the meter's
     unit, and whether there was anything."""
 
@@ -41,8 +40,7 @@ class Filled:
     used: Truth
 
 
-@dataclass(frozen=True, slots=True)
-class Metered:
+class Metered(Record):
     """All buckets of a run as columns of one table."""
 
     filled: Mapping[Bucket, Filled]
@@ -75,8 +73,7 @@ class Metered:
         return sheet.let_number(value), used
 
 
-@dataclass(frozen=True, slots=True)
-class Limited:
+class Limited(Record):
     """Buckets without very large numbers, and the conditions on rows that have some."""
 
     metered: Metered

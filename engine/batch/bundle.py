@@ -6,16 +6,15 @@ family's query works with their sum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from ...records import Record
 from .number import FALSE, Integer, Truth, UnfitError
 
 SHARED: Final = "lines of keys that may hold any value, which share an amount with others"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Record):
     """The lines of a charge (by its number in the plan) together, per statement.
 
     `amount` is their sum in money units and `present` whether there is one. Where usage is `unpriced` or `refused`, the

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...money import Rounding
+from ...records import Record
 from ..condition import Comparison
 from ..plan import Card, Program
 from ..statement import LineKind
@@ -43,8 +43,7 @@ TOO_MANY = "statements on which more than six prepaid cards take part"
 """Why a statement is left to the scalar evaluator."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardColumns:
+class CardColumns(Record):
     """The cards that take part in a statement, in the order in which they pay, as columns of the statement's row.
 
     `cards[j]` is the card at place j, as an index into the program's cards in their order, -1 where there is none;

@@ -6,17 +6,16 @@ Cell 0 lies before the first cut, cell n after the n-th. All values of a cell li
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil, floor
 
+from ...records import Record
 from ..condition import Scalar
 from ..dispatch import RangeCase
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Record):
     """Between two values that a column can hold: `at` is the lowest one after it.
 
     Numbers count in units of the column's last digit, `digits` after the point.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...records import Record
 from ..condition import Comparison
 from ..evaluators.proration import bound_step
 from ..plan import BoundKind, PlanBound, Program, Tax
@@ -138,8 +139,7 @@ def _bound_info(kind: BoundKind, bound: PlanBound) -> Info:
 # Taxes
 
 
-@dataclass(frozen=True, slots=True)
-class TaxShares:
+class TaxShares(Record):
     """The taxes that are added: for each its targets, its amount (which may be below zero), and what they had left."""
 
     ledger: Ledger

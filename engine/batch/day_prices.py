@@ -7,9 +7,9 @@ up before anything is rounded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...records import Record
 from ..plan import OfMeter, Pooling, Program
 from .buckets import Bucket, Filled, Metered
 from .charges import day_costs
@@ -22,8 +22,7 @@ from .situation import Pricing, bucket_of
 from .time_order import DayAmount
 
 
-@dataclass(frozen=True, slots=True)
-class DayQuery:
+class DayQuery(Record):
     """`sql` is a SELECT of `sid`, a whole number for each answer by its column and scale, and `refused`: whether
     the statement is one for the scalar evaluator."""
 

@@ -9,11 +9,11 @@ columns mean nothing, and the statement takes the scalar road.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from ...records import Record
 from ..period import Period
 from ..plan import Charge, OfEach
 from ..schedule import Band, Mode, Schedule
@@ -34,8 +34,7 @@ _SMALLER: Final = 1000
 """Where the greatest quantity makes amounts too large, one so many times less is tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Record):
     """What is known of time: windows by name, the zone, and a `reach` that holds the start of every event.
 
     An event that lasts past the end of the reach takes the scalar road.

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ...records import Record
 from .number import Integer, Number
 
 
-@dataclass(frozen=True, slots=True)
-class EachAmount:
+class EachAmount(Record):
     """What the events of a charge cost together, in money, before the bounds of the period."""
 
     charge: int
 
 
-@dataclass(frozen=True, slots=True)
-class EachQuantity:
+class EachQuantity(Record):
     """The quantity of all events of a charge."""
 
     charge: int
 
 
-@dataclass(frozen=True, slots=True)
-class EachShare:
+class EachShare(Record):
     """The quantity of the events that lie in a window."""
 
     charge: int

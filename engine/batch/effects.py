@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final, TypeAlias, TypeVar
 
 from ...money import MoneyUnit, Rounding
+from ...records import Record
 from ..condition import Comparison
 from ..plan import (
     AddMoney,
@@ -66,8 +67,7 @@ FINENESS: Final = 10**9
 """Shares of lines over different quantities are added in such parts of a money unit, and the sum's bounds rounded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Record):
     """What a policy does to its targets.
 
     `amount` is before rounding, and with an `upper` lies between the two. `exists` says where there is something to
@@ -87,8 +87,7 @@ class Effect:
     per_weight: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Record):
     """What policies look at. `shares` gives the parts of lines that lie in windows.
 
     With `exact` no effect has bounds instead of an amount; that may raise `TooLargeError`.

@@ -14,6 +14,7 @@ from functools import cached_property
 from math import lcm
 
 from ...money import Rounding
+from ...records import Record
 from ..condition import Comparison
 from ..plan import Charge, LineRounding, Row
 from ..schedule import Band, Mode, Schedule, scaled
@@ -43,8 +44,7 @@ from .number import (
 from .sheet import Sheet
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Record):
     """A schedule with the bounds and the rounding of an event, in money."""
 
     schedule: Schedule
@@ -126,8 +126,7 @@ def ladders_of(prices: Sequence[Price], *denominators: int) -> Ladders:
     return Ladders(tuple(prices), lcm(*denominators, *(price.schedule.quantity_scale for price in prices)))
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Record):
     """What is priced in one go: `(start, end]` of an event's quantity, of which `whole` chooses a volume band."""
 
     end: Integer
@@ -256,8 +255,7 @@ def _refused_from(ladders: Ladders, schedule: Schedule, past: int) -> int:
     return min([past, *lows])
 
 
-@dataclass(frozen=True, slots=True)
-class _Once:
+class _Once(Record):
     """What a band costs once, by price: where something is used, and where it is entered by nothing."""
 
     used: list[int]

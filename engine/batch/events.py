@@ -8,10 +8,10 @@ window functions stand between; where they are cut at windows, `pieces` goes on 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from ...records import Record
 from ..plan import OfEach
 from .columns import EventColumns, FieldColumn, unscaled
 from .conditions import event_condition_sql, undecided_sql
@@ -43,8 +43,7 @@ _SHORT: Final = 18
 """The digits of a decimal that is one machine word inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record):
     """What decides the amount of an event beside the event itself."""
 
     price: Price
@@ -52,8 +51,7 @@ class Rule:
     free_quantity: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class EachQuery:
+class EachQuery(Record):
     """`sql` gives `sid`, `amount`, `quantity`, `events`, `scalar` and `inside_0`, … for the windows that were asked.
 
     Amounts are whole numbers of `1/amount_scale` money, quantities (also those inside windows) of `1/quantity_scale` of
@@ -71,8 +69,7 @@ class EachQuery:
     event_quantity_max: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
+class Writing(Record):
     """What the query is written from. `ruled` has the rule of each answer; `high` is the greatest quantity it takes,
     in the last digit of the column: a statement with a greater one takes the scalar road."""
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Final, TypeAlias, assert_never
 
 from ...money import MoneyUnit
+from ...records import Record
 from ..condition import (
     AmountOf,
     And,
@@ -63,8 +64,7 @@ UNKNOWN_ATTRIBUTE: Final = "accounts without an attribute that a rule needs"
 """Why a statement is left to the scalar evaluator, which refuses it in its own words."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeColumn:
+class AttributeColumn(Record):
     """An attribute of accounts as the query has it.
 
     `number` is that of numbers and money: zero, never NULL, where the attribute is not `known`. `text_sql` is an
@@ -79,15 +79,13 @@ class AttributeColumn:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Constants:
+class _Constants(Record):
     """A value that is known while the query is written: one per member."""
 
     values: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plain:
+class _Plain(Record):
     """A text, date or yes or no of the row; NULL where it is missing."""
 
     sql: str
@@ -97,8 +95,7 @@ class _Plain:
 _Value: TypeAlias = _Constants | Number | _Plain
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Record):
     """Whether a condition holds, and whether the answer needs an attribute that is not known; never both."""
 
     holds: Truth

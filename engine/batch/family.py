@@ -8,7 +8,7 @@ in the query as parameters. The shape of a plan is everything else of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
 from fractions import Fraction
@@ -33,8 +33,7 @@ WINDOWS_MAX: Final = 4
 """Up to so many windows are told apart by all that a time may lie in at once, where rows ask for different ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Record):
     """Statements that differ in their usage and account only.
 
     `situation` holds no usage, and of the account's attributes only those that choose a row of a table.
@@ -49,8 +48,7 @@ class Member:
         return self.situation.plan
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """One column of a key: a field that has a value (or none, for None), or a time in a window (and those of `also`)
     and in none of `others`.
     """
@@ -62,8 +60,7 @@ class Part:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Combination(Record):
     """A combination of `by` values that has a line of its own: the row that prices it, and what makes it up.
 
     Several cases belong to it where a row stands for more than one value of a column.

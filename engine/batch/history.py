@@ -9,9 +9,9 @@ statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...records import Record
 from ..evaluators.counting import counting_year
 from ..evaluators.included import earlier, part_of
 from ..evaluators.proration import granted
@@ -23,8 +23,7 @@ from .number import ZERO, Integer, Number, UnfitError, choose, number_not_below_
 from .sheet import Sheet
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Record):
     """What was used of an included meter: before the period in the present term (part -1), or in a part of the
     period.
     """
@@ -33,8 +32,7 @@ class Used:
     part: int
 
 
-@dataclass(frozen=True, slots=True)
-class Climbed:
+class Climbed(Record):
     """What a combination (by its number) of a counted charge has on its ladder when the period begins; with `entered`,
     in how many earlier periods it had a line."""
 
@@ -46,8 +44,7 @@ class Climbed:
 HistoryKey = Used | Climbed
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Record):
     """A stretch of time whose usage counts into `rule`: an included quantity's part, or a charge's ladder."""
 
     rule: Used | int
@@ -56,8 +53,7 @@ class Span:
     """Whether quantities without a time belong to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Record):
     """What an include grants: the term in which the period begins, and those that begin inside it."""
 
     grants: tuple[Fraction, ...]
@@ -172,8 +168,7 @@ def rule_number(rule: Used | int) -> tuple[int, int]:
     return (rule.include, rule.part) if isinstance(rule, Used) else (-1 - rule, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryQuery:
+class HistoryQuery(Record):
     """`sql` gives a row per statement: `sid` and a whole number for each key, over `scales`."""
 
     sql: str

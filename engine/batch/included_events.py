@@ -6,10 +6,10 @@ Only statements whose charge includes something are put in order; the others pas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from ...records import Record
 from ..condition import Comparison
 from .number import (
     Integer,
@@ -29,8 +29,7 @@ from .sheet import Sheet
 _TIES: Final = ("time", "coalesce(id, '')", "coalesce(source, '')")
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
+class Included(Record):
     """The free events and the free quantity of each rule; `variants` are those that include something, None for all."""
 
     events: tuple[int, ...]
@@ -38,8 +37,7 @@ class Included:
     variants: tuple[int, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Freeing:
+class Freeing(Record):
     """Whether an event is free, what is freed of it at its front, and the rest that is priced."""
 
     free: Truth

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...money import Rounding
+from ...records import Record
 from ..condition import Comparison
 from ..schedule import Band, DependsOn, Mode, Schedule
 from .ledger import Portion
@@ -35,8 +35,7 @@ from .number import (
 from .sheet import Sheet
 
 
-@dataclass(frozen=True, slots=True)
-class Climb:
+class Climb(Record):
     """A stretch `(start, end]` of a ladder; `resumed` as in `schedule.walk`. `whole` chooses the band of a volume
     ladder.
     """
@@ -47,8 +46,7 @@ class Climb:
     whole: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Record):
     """The price of a climb, before rounding; where it is refused; and its portions, one a band (None where they are
     not known).
     """

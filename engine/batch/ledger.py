@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ...records import Record
 from ..derivation import Place
 from ..plan import Card, Charge, Fee, Policy, Tax
 from ..statement import LineKind
@@ -31,8 +32,7 @@ from .number import (
 from .sheet import Sheet
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(Record):
     """What stands on a line whatever the usage: one for each member of the family."""
 
     id: str
@@ -50,16 +50,14 @@ def info_of(rule: Fee | Policy | Tax | Card, kind: LineKind, unit: str = "") -> 
     return Info(rule.name, kind, rule.labels.default, rule.place, unit, rule.because)
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
+class Portion(Record):
     """A part of a line's quantity at one unit price, as `slices.Portion`: `size` is zero where there is none of it."""
 
     size: Number
     unit_price: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Record):
     """A line that a statement of the family may have, at its place in the order.
 
     `present` says whether it does; `amount` is in money units and zero where it is not present. `on` are the lines that
@@ -85,8 +83,7 @@ class Slot:
         return self.infos[0].kind
 
 
-@dataclass(frozen=True, slots=True)
-class PricedSlot:
+class PricedSlot(Record):
     """A line of a charge or fee, with what later steps need to know of it."""
 
     slot: Slot
@@ -102,8 +99,7 @@ Target: TypeAlias = tuple[int, Truth]
 """A priced line by its index, and the condition under which it is a target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fall:
+class Fall(Record):
     """An amount that falls on lines by weight, as `money.allocate` splits it; nothing falls where all weights are zero.
 
     Amount and weights are asked for only where something needs them. `size` is not below zero; `weights` are integers

@@ -8,9 +8,9 @@ one after another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, assert_never
 
+from ...records import Record
 from ..plan import Aggregation, ByDay, Interval, LevelKind, Meter
 from ..window import DAY_SECONDS
 from .columns import DIGITS_MAX, Decimals, EventColumns, decimal_type, unscaled
@@ -23,8 +23,7 @@ _IS_USED: Final = "bool_or(is_inside) OR sum(step) <> 0"
 """Something happened in the period, or a level was held all through it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
+class _Steps(Record):
     """A SELECT of steps: the groups, `since` (when, not before the period), `step`, `is_inside` (whether its event is
     in the period), `low`, `high` and `tied` (whether an event that nothing tells from it came to another level)."""
 

@@ -7,11 +7,11 @@ inside a stretch by division, and a day of 23 or 25 hours is a stretch of its ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ...records import Record
 from ..period import Period, local_day, local_midnight
 from ..window import DAY_SECONDS
 from .windows import epoch_us
@@ -20,8 +20,7 @@ DAY_US: Final = DAY_SECONDS * 1_000_000
 SECOND_US: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(Record):
     """Days of 24 hours, or one of another length, from `start` on; `first` is the number of the first of them."""
 
     start: int
@@ -34,8 +33,7 @@ class _Stretch:
         return self.start + self.days * self.length
 
 
-@dataclass(frozen=True, slots=True)
-class LocalDays:
+class LocalDays(Record):
     """The local days of a zone that touch the `reach`, numbered from 0.
 
     Every method gives SQL over a BIGINT of microseconds, which has to lie in the reach or be its end.

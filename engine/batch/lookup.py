@@ -14,12 +14,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 from itertools import product
 from typing import TypeAlias
 
+from ...records import Record
 from ..condition import Scalar, scalar
 from ..dispatch import Branch, Key, Tree, dispatch
 from ..plan import Charge, Column, ColumnKind
@@ -37,8 +38,7 @@ MOST_CLOSED = 50_000
 """Past so many combinations it is cheaper to list those that occur."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceColumn:
+class SourceColumn(Record):
     """Where a query finds the value of a key column: an expression and its SQL type."""
 
     expression: str
@@ -66,8 +66,7 @@ class Reduction(Enum):
     RANGE = "the range that holds it"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyColumn:
+class KeyColumn(Record):
     """A column of the lookup: column `index` of the charges, reduced. `name` is its column in tables and queries.
 
     `values` are all that the tables name, `prefixes` likewise, `length` the signs that matter where a column has both,
@@ -128,8 +127,7 @@ class KeyColumn:
         return scalar(Decimal(reduced) if type(reduced) is int else reduced)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record):
     """What prices a combination: its row (None where nothing does) and the key that its line shows."""
 
     variant: int
@@ -144,8 +142,7 @@ class Answer:
         return None if self.row is None else json.dumps(self.key, ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Record):
     """The tables of a charge in all versions. `variants` maps a version to its variant, `trees` a variant to its table.
 
     `windows` are the names of the windows that tables ask, in the order of their bits in `windows_sql`.

@@ -7,9 +7,9 @@ time or an inner level are queries of their own over the rows of their event, jo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from ...records import Record
 from ..period import Period
 from ..plan import ColumnKind, Meter, Program
 from ..window import Coverage, covers
@@ -23,8 +23,7 @@ from .simple import Aggregate
 from .windows import window_sql
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Record):
     """The relation of usage as metering sees it: the columns of each event, and what a scan has to reach.
 
     `quantity_scale` is the scale of metered quantities, None where the files hold none.

@@ -11,11 +11,12 @@ Expressions name columns of a `Sheet` (see there) and carry the depth of the dee
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Final, TypeAlias, assert_never
 
+from ...records import Record
 from ..condition import Comparison
 
 BIGINT_MAX: Final = 2**63 - 1
@@ -31,8 +32,7 @@ class UnfitError(Exception):
     """A form that this evaluator leaves to the scalar one; the message names it as pages and summaries do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(Record):
     """An integer per row: `low` and `high` are bounds, both included. It is never NULL."""
 
     sql: str
@@ -51,8 +51,7 @@ class Integer:
         return max(abs(self.low), abs(self.high))
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Record):
     """A condition per row, never NULL; `known` where it is one for all rows."""
 
     sql: str
@@ -60,8 +59,7 @@ class Truth:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record):
     """A text per row, which may be NULL."""
 
     sql: str
@@ -273,8 +271,7 @@ def counted(condition: Truth) -> Integer:
 # Numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Record):
     """`top / scale`, or `top / (scale * under)` where `under` (above zero) is not None."""
 
     top: Integer

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from ...records import Record
 from ..condition import Comparison
 from ..evaluators.proration import bound_step, covered_share, granted
 from ..plan import Bound, Charge, OfMeter, Pooling, Program, Row
@@ -44,8 +45,7 @@ from .sheet import Parameter, Sheet
 from .situation import Pricing
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record):
     """What prices a line: a row of a charge, for a member whose covered days its bounds and widths may depend on."""
 
     member: Member
@@ -104,8 +104,7 @@ class Rules:
         return known[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Record):
     """Where a line stands among those of its statement: the quantity of those `before` it, that of all, whether it is
     first.
 
@@ -134,8 +133,7 @@ def depends_on_days(member: Member, charge: Charge) -> bool:
     return any(schedule.depends for schedule in rows) or any(bound is not None and bound.prorated for bound in bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class RowsQuery:
+class RowsQuery(Record):
     """`sql` gives `sid`, `line`, `info`, `amount`, `quantity`, `exact` and `refused`; `parameters` are by rule."""
 
     sql: str

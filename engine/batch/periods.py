@@ -7,12 +7,12 @@ first and last day, and the attributes that choose a row of a table; not on usag
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
+from ...records import Record
 from ..evaluators.rate import billing_periods_of, situation_of
 from ..evaluators.situation import Refused, Situation
 from ..period import DateRange, Period, local_midnight
@@ -24,8 +24,7 @@ from .history import has_history
 NO_VERSION: Final = "accounts whose plan has no version in force"
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(Record):
     """Subscriptions that have the same billing periods: `attributes` are those that choose rows of tables."""
 
     plan: str
@@ -34,8 +33,7 @@ class Alike:
     attributes: tuple[tuple[str, Value | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rated:
+class Rated(Record):
     """The statements of subscriptions that are alike, in order; `unfit` says why the scalar evaluator has them
     instead.
     """

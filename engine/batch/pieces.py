@@ -10,11 +10,11 @@ Positions count in integers of the fine scale, over which every microsecond of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 from zoneinfo import ZoneInfo
 
+from ...records import Record
 from ..condition import Comparison
 from ..period import Period
 from ..schedule import Mode
@@ -40,8 +40,7 @@ from .table import SmallTable, small_table
 from .windows import epoch_us
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
+class Cuts(Record):
     """The instants at which windows open or close, in microseconds since 1970, and which are open before each.
 
     The last one is the end of the reach, past which nothing is known. `windows_open` are sums of the lookup's bits.
@@ -77,8 +76,7 @@ def cuts_of(names: Sequence[str], windows: Mapping[str, Window], reach: Period, 
     return Cuts(at, tuple(masks), epoch_us(reach.start))
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(Record):
     """How long a quantity lasts, over the fine scale: `microseconds` of one integer."""
 
     cuts: Cuts
@@ -91,8 +89,7 @@ class Lasting:
         return self.microseconds.denominator
 
 
-@dataclass(frozen=True, slots=True)
-class CutQuery:
+class CutQuery(Record):
     """The common table expressions after `priced`, the last of which is `cut_events` (`sid`, `amount`, `scalar`)."""
 
     expressions: tuple[str, ...]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Final
 
+from ...records import Record
 from ..evaluators.changes import stretches
 from ..plan import BoundKind, OfEach, PolicyKind, Program
 from ..statement import LineKind
@@ -36,8 +37,7 @@ from .situation import Pricing
 from .time_order import AskedTurns, TurnsKey, WantedTurns
 
 
-@dataclass(frozen=True, slots=True)
-class BundleLines:
+class BundleLines(Record):
     """Lines that another query makes, for the charge of this number: `first` is their first place on a statement.
 
     `statements` selects the `sid` of those that have them; None for all.
@@ -52,8 +52,7 @@ _OPEN_MAX: Final = 3
 """Lines that another line may be about, each by a condition: up to so many, every case of them is a constant part."""
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyQuery:
+class FamilyQuery(Record):
     """The query of a family. `lines` is a SELECT of (sid, …, ord, info, amount, quantity), with `exact` and
     `applied_to` where lines have them, `totals` one of (sid, total, due), `scalar` one of (sid, reason) for the
     statements that are left to the scalar evaluator: their lines and totals mean nothing. Lines stand in their order

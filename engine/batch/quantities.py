@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ...money import Rounding
+from ...records import Record
 from ..condition import Comparison
 from .ledger import Ledger
 from .number import (
@@ -39,8 +40,7 @@ _NARROW: Final = 18
 """Decimals of so many digits are integers of 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuantitySQL:
+class QuantitySQL(Record):
     """A line's quantity as a decimal, rounded half even where that is not exact, and then its exact text, else NULL.
 
     `whole` and `decimals` are the digits before and behind the point that hold it in every row.

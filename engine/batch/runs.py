@@ -5,10 +5,10 @@ Intervals that read the same one after another are one run with a weight. Interv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from ...records import Record
 from ..plan import Aggregation
 from .columns import DIGITS_MAX, Decimals, decimal_type, floor_quotient, unscaled
 from .number import TooLargeError, UnfitError
@@ -22,8 +22,7 @@ _APART: Final = COUNT_MAX**2
 """Averages of at most so many events differ by more than one part in this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Record):
     """Common tables of which the last, `run`, has a row per run: the groups, `v`, `weight` (how many intervals),
     `slots` (how many the group has in all), `used` (whether the run shows usage) and `ambiguous`.
 
@@ -37,8 +36,7 @@ class Runs:
     may_be_ambiguous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Quantities:
+class Quantities(Record):
     """A whole query with the groups, `num`, `den` and `ambiguous`; a quantity is `num / (scale * den)`."""
 
     sql: str

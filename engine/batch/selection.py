@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from ...records import Record
 from ..plan import Aggregation, Meter
 from .columns import Decimals, EventColumns
 from .samples import counted_sql, distinct_sql, measured
@@ -15,8 +15,7 @@ ORDER: Final = ("us", "oid", "osource")
 """The order of events in time, ties by id and source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(Record):
     """What quantities are kept apart by: the statement and so many keys."""
 
     key_count: int
@@ -35,8 +34,7 @@ class Groups:
         return " AND ".join(f"{left}.{name} IS NOT DISTINCT FROM {right}.{name}" for name in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Record):
     """A SELECT of the counted rows: the groups, `us`, `low` and `high` (the time of the event and of the covered
     period, in microseconds), `oid` and `osource` for the order of ties, `v` for what is measured, and `series`."""
 

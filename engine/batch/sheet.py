@@ -12,6 +12,7 @@ from math import lcm
 from typing import Final, TypeVar
 
 from ...money import Rounding
+from ...records import Record
 from ..condition import Comparison
 from .layers import nested
 from .number import (
@@ -41,8 +42,7 @@ _NARROW: Final = 2**32
 E = TypeVar("E", Integer, Truth, Text)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Record):
     """A column of constants, one value per member of the family in its order; `type_` is the engine's."""
 
     name: str

@@ -5,16 +5,14 @@ All of a run's stand side by side in one grouped query, each with a FILTER of it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...records import Record
 from ..plan import Aggregation, Meter
 from .columns import EventColumns
 from .number import TooLargeError, UnfitError
 from .samples import distinct_sql, measured
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(Record):
     """The columns of one bucket in the grouped query: name, expression and decimals of each.
 
     `top` is the aggregate in the field's unit, `under` what it is divided by, `given` what was metered elsewhere. They

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from ...records import Record
 from ..plan import Charge, OfMeter, Program
 from .buckets import EVERYTHING, Bucket, Metered
 from .bundle import SHARED, Bundle
@@ -31,8 +32,7 @@ class Allowance:
     left: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """The quantity of one line: the row that prices it in each member, as metered, and whether there was usage."""
 
     combination: Combination

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
+from ...records import Record
 from .quoting import quoted
 
 Cell: TypeAlias = int | str | Decimal | date | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class SmallTable:
+class SmallTable(Record):
     """A table by columns: `columns` are names with their SQL types, `values` a sequence of texts for each.
 
     Everything travels as text and is cast once, in the database: 38 digits stay 38 digits.

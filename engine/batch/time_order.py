@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
+from ...records import Record
 from ..condition import Comparison
 from ..plan import Pooling
 from ..schedule import Mode, Schedule
@@ -42,8 +43,7 @@ from .number import (
 from .sheet import Sheet
 
 
-@dataclass(frozen=True, slots=True)
-class Above:
+class Above(Record):
     """How much of what a combination of a charge (by its number) put on the ladder lies above the foot of a band."""
 
     charge: int
@@ -51,8 +51,7 @@ class Above:
     band: int
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Record):
     """How many steps of a band a combination started."""
 
     charge: int
@@ -60,8 +59,7 @@ class Started:
     band: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entering:
+class Entering(Record):
     """1 where a turn of the combination entered the band, 0 where not."""
 
     charge: int
@@ -69,8 +67,7 @@ class Entering:
     band: int
 
 
-@dataclass(frozen=True, slots=True)
-class DayAmount:
+class DayAmount(Record):
     """What the days of a combination cost together, of a charge that is prorated by day."""
 
     charge: int
@@ -81,8 +78,7 @@ TurnsKey: TypeAlias = Above | Started | Entering | DayAmount
 """What is read of single events or days when everything else is metered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Record):
     """A band of a combination's ladder: where it begins and ends (None for no end), its step; has it a `once`?"""
 
     low: Number
@@ -93,8 +89,7 @@ class Rung:
     """Whether it begins at the foot of the ladder."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskedTurns:
+class AskedTurns(Record):
     """What a charge asks of its events: the cases of each combination, its rungs, and what is included of it.
 
     `freed` is None where nothing is. The numbers are expressions over the row of a statement.
@@ -156,8 +151,7 @@ def rungs_of(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Record):
     """A combination on a ladder in order of time: its schedules (one a member), its quantity, the factors of widths,
     and whether it is the one that enters a ladder without usage, with what that costs."""
 

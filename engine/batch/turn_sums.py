@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import lcm
 from typing import TypeAlias
 
+from ...records import Record
 from ..plan import Meter, Program
 from .columns import EventColumns
 from .metering import Usage, case_sql
@@ -19,8 +19,7 @@ Edge: TypeAlias = tuple[int, int, str]
 """A combination and a band of it by their numbers, and which of the band's numbers: `low`, `high` or `step`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Record):
     """`sql` is a SELECT of `sid`, edges and steps of every statement's ladders and `free_0`, … of each combination, all
     whole numbers over `scale`; `names` are the columns, None for zero and for no end."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...diagnostics import CODES, Diagnostic, Severity, Source, has_errors, in_order
 from ...grammar import syntax
-from ...grammar.parse import without_garbage_collector
+from ...grammar.collector import without_garbage_collector
 from ..holiday import library_version
 from ..plan import Program, verify
 from ..window import asks_holidays

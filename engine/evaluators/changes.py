@@ -247,7 +247,7 @@ def is_used(charge: Charge, readings: Readings) -> bool:
             samples = [sample for _, sample in readings.samples(meter)]
             return bool(readings.quantities(name)) or has_usage(meter, samples, readings.situation.covered)
         case OfEach():
-            return next(readings.each(charge.source), None) is not None
+            return bool(readings.event_sums(charge)) or next(readings.each(charge.source), None) is not None
         case OfAttribute() | OfAmount():
             return False
 

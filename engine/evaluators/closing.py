@@ -221,7 +221,7 @@ def expiry(card: Card, bought: date) -> date | None:
     return None
 
 
-def _in_order(situation: Situation) -> list[tuple[Card, CardHolding, int]]:
+def cards_in_order(situation: Situation) -> list[tuple[Card, CardHolding, int]]:
     """The cards that take part, and their places in the list: soonest to expire, earliest bought, listed first."""
     found = []
     for number, holding in enumerate(situation.subscription.cards):
@@ -230,6 +230,14 @@ def _in_order(situation: Situation) -> list[tuple[Card, CardHolding, int]]:
         if holding.bought < situation.reached_days.end and (end is None or end >= situation.days.end):
             found.append(((end or date.max, holding.bought, number), card, holding))
     return [(card, holding, order[2]) for order, card, holding in sorted(found, key=lambda item: item[0])]
+
+
+def payable_of_lines(ledger: Ledger, left_by_policies: Sequence[int], tax_shares: Sequence[int]) -> list[int]:
+    """What a card for named lines may pay of each priced line: what policies left of it, and its share of taxes."""
+    return [
+        max(min(left, own) + (share if left <= own else share * max(own, 0) // left), 0)
+        for left, own, share in zip(ledger.left, left_by_policies, tax_shares, strict=True)
+    ]
 
 
 def apply_cards(
@@ -243,11 +251,8 @@ def apply_cards(
     money = situation.program.money
     code = money.currency.code
     open_total = sum(line.amount for line in ledger.lines if line.is_added)
-    payable = [
-        max(min(left, own) + (share if left <= own else share * max(own, 0) // left), 0)
-        for left, own, share in zip(ledger.left, left_by_policies, tax_shares, strict=True)
-    ]
-    for card, holding, number in _in_order(situation):
+    payable = payable_of_lines(ledger, left_by_policies, tax_shares)
+    for card, holding, number in cards_in_order(situation):
         worth = card.worth if holding.left is None else holding.left
         indices = ledger.indices_of(card.pays) if card.pays else list(range(len(ledger.priced)))
         owed = max(open_total, 0) if not card.pays else min(max(open_total, 0), sum(payable[i] for i in indices))

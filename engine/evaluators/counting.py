@@ -136,7 +136,8 @@ def _before(charge: Charge, situation: Situation, year: DateRange) -> dict[Key, 
 def _priced_then(charge: Charge, situation: Situation) -> tuple[list[Group], list[Fraction]]:
     """What a charge had to price in an earlier period: its quantities less what was included then."""
     assert isinstance(charge.source, OfMeter)
-    readings, held = Readings(situation), allowances(situation)
+    # Other meters' terms would be read over again for each earlier period, and free nothing here.
+    readings, held = Readings(situation), allowances(situation, charge.source.meter)
     meter = situation.program.meters[charge.source.meter]
     for other in situation.plan.charges:
         if isinstance(other.source, OfMeter) and other.source.meter == meter.name:

@@ -7,7 +7,7 @@ derivation stays readable however many events there are.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -21,6 +21,7 @@ from ..statement import Line, LineKind
 from ..usage import UsageEvent
 from ..window import intervals
 from .charges import Priced, bounded, round_line
+from .counted import EventSum
 from .situation import Readings
 from .slices import Portion, plain, priced_parts, settle
 
@@ -44,25 +45,26 @@ class Outcome:
     free: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Events whose prices stand as one step: how many they are, and their quantity."""
+
+    step: Step
+    count: int
+    metered: Fraction
+
+
 def price_each(charge: Charge, readings: Readings) -> Priced:
     """The one line of an `each` charge."""
     assert isinstance(charge.source, OfEach)
     situation = readings.situation
     money = situation.program.money.currency.code
-    counts: dict[Outcome, int] = {}
-    for outcome in _outcomes(charge, charge.source, readings):
-        counts[outcome] = counts.get(outcome, 0) + 1
-    parts: list[Step] = []
-    portions: list[Portion] = []
-    for outcome, count in counts.items():
-        step, own = _price_event(charge, readings, outcome)
-        times = given(Role.PART, Fraction(count), "events" if count != 1 else "event")
-        parts.append(product(Role.EVENT, (times, step), f"{plain(outcome.quantity)} {charge.unit}".rstrip(), money))
-        portions.extend(Portion(portion.quantity * count, portion.unit_price) for portion in own)
-    amount = total(Role.AMOUNT, tuple(parts), unit=money)
+    sums = readings.event_sums(charge)
+    parts, portions = _priced_events(charge, charge.source, readings) if sums is None else (_of_sums(sums, charge), ())
+    amount = total(Role.AMOUNT, tuple(part.step for part in parts), unit=money)
     amount = bounded(amount, charge.period_minimum, charge.period_cap, situation)
-    quantity = sum((outcome.quantity * count for outcome, count in counts.items()), Fraction(0))
-    events = sum(counts.values())
+    quantity = sum((part.metered for part in parts), Fraction(0))
+    events = sum(part.count for part in parts)
     line = Line(
         id=charge.name,
         kind=LineKind.CHARGE,
@@ -78,11 +80,58 @@ def price_each(charge: Charge, readings: Readings) -> Priced:
             Role.METER, quantity, f"{events:,} event{'' if events == 1 else 's'}", charge.unit, place=charge.place
         ),
     )
-    return Priced(line, charge, (), tuple(portions))
+    return Priced(line, charge, (), portions)
+
+
+def _priced_events(charge: Charge, source: OfEach, readings: Readings) -> tuple[list[Alike], tuple[Portion, ...]]:
+    """The events at hand, those that come out alike together."""
+    counts: dict[Outcome, int] = {}
+    for outcome in _outcomes(charge, source, readings):
+        counts[outcome] = counts.get(outcome, 0) + 1
+    money = readings.situation.program.money.currency.code
+    parts: list[Alike] = []
+    portions: list[Portion] = []
+    for outcome, count in counts.items():
+        step, own = _price_event(charge, readings, outcome)
+        times = given(Role.PART, Fraction(count), "events" if count != 1 else "event")
+        label = f"{plain(outcome.quantity)} {charge.unit}".rstrip()
+        parts.append(Alike(product(Role.EVENT, (times, step), label, money), count, outcome.quantity * count))
+        portions.extend(Portion(portion.quantity * count, portion.unit_price) for portion in own)
+    return parts, tuple(portions)
+
+
+def _of_sums(sums: Sequence[EventSum], charge: Charge) -> list[Alike]:
+    """Events that were priced one by one before, as they were added up."""
+    return [
+        Alike(
+            given(Role.EVENT, item.amount, f"{item.count:,} event{'' if item.count == 1 else 's'}", place=charge.place),
+            item.count,
+            item.metered,
+        )
+        for item in sums
+    ]
+
+
+def price_alone(charge: Charge, readings: Readings, event: UsageEvent) -> Alike | None:
+    """What one event costs whatever else happened, before the bounds of the period; None where it is not rated.
+
+    It is so only for a charge that includes nothing. Raises `Refused` where the event has no price.
+    """
+    source = charge.source
+    assert isinstance(source, OfEach) and not charge.free_events and not charge.free_quantity
+    own = readings.rated(source, event)
+    if own is None:
+        return None
+    quantity = max(own, Fraction(0))
+    cuts: list[datetime] = []
+    if source.lasting:
+        cuts = _cuts(charge, readings, Period(event.time, event.time + _duration(quantity * source.seconds)))
+    outcome = Outcome(_pieces(charge, source, readings, event, quantity, cuts), quantity, Fraction(0))
+    return Alike(_price_event(charge, readings, outcome)[0], 1, quantity)
 
 
 def _outcomes(charge: Charge, source: OfEach, readings: Readings) -> list[Outcome]:
-    cuts = _cuts(charge, readings) if source.lasting else []
+    cuts = _cuts_of_all(charge, source, readings) if source.lasting else []
     free_events, free_quantity = charge.free_events, charge.free_quantity
     found = []
     for event, own in readings.each(source):
@@ -196,21 +245,21 @@ def _duration(seconds: Fraction) -> timedelta:
     return timedelta(microseconds=int(seconds * 1_000_000))
 
 
-def _cuts(charge: Charge, readings: Readings) -> list[datetime]:
-    """The edges of the windows that a charge's table names, from the period's start to the last event's end."""
-    names = sorted(_windows(charge.tree))
-    situation = readings.situation
-    source = charge.source
-    assert isinstance(source, OfEach)
+def _cuts_of_all(charge: Charge, source: OfEach, readings: Readings) -> list[datetime]:
+    """The edges of windows from the period's start to the last event's end."""
     ends = [
         event.time + _duration(max(quantity, Fraction(0)) * source.seconds) for event, quantity in readings.each(source)
     ]
-    if not names or not ends:
-        return []
-    reach = Period(situation.covered.start, max([situation.covered.end, *ends]))
+    covered = readings.situation.covered
+    return _cuts(charge, readings, Period(covered.start, max([covered.end, *ends]))) if ends else []
+
+
+def _cuts(charge: Charge, readings: Readings, reach: Period) -> list[datetime]:
+    """The edges of the windows that a charge's table names."""
+    situation = readings.situation
     edges = {
         edge
-        for name in names
+        for name in _windows(charge.tree)
         for interval in intervals(situation.program.windows[name], reach, situation.zone)
         for edge in (interval.start, interval.end)
     }

@@ -33,8 +33,8 @@ class Allowance:
         return taken
 
 
-def allowances(situation: Situation) -> list[Allowance]:
-    """What each `include` frees at most in the period.
+def allowances(situation: Situation, meter: str | None = None) -> list[Allowance]:
+    """What each `include` frees at most in the period; of one meter where only that is asked for.
 
     One that renews every so many months is used up over each term of the subscription. Where a term ends inside the
     period, what lies before its end is freed by what the old term had left, what lies after it by the new term; a
@@ -43,6 +43,8 @@ def allowances(situation: Situation) -> list[Allowance]:
     """
     found = []
     for include in situation.plan.includes:
+        if meter is not None and include.meter != meter:
+            continue
         left, notes = granted(include, situation), []
         if include.every is not None:
             left, used = _left_of_terms(situation, include, include.every)

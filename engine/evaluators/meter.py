@@ -43,7 +43,12 @@ class Sample:
 
 def in_order(events: Iterable[UsageEvent]) -> list[UsageEvent]:
     """Events by time, then by source and id; what the order of a file was makes no difference."""
-    return sorted(events, key=lambda event: (event.time, event.id or "", event.source or "", _content(event)))
+    return sorted(events, key=order_of)
+
+
+def order_of(event: UsageEvent) -> tuple[datetime, str, str, str]:
+    """What events are ordered by."""
+    return event.time, event.id or "", event.source or "", _content(event)
 
 
 def _content(event: UsageEvent) -> str:

@@ -326,7 +326,7 @@ def _inside(priced: Priced, window: str, readings: Readings) -> tuple[Fraction, 
     if isinstance(charge.source, OfMeter):
         return readings.share_in(charge, readings.situation.program.meters[charge.source.meter], window, priced.key)
     if isinstance(charge.source, OfEach):
-        return readings.each_share_in(charge.source, window)
+        return readings.each_share_in(charge, window)
     return Fraction(0), Fraction(0)
 
 

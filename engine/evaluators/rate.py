@@ -1,12 +1,12 @@
 """Rating: a program, a subscription and its usage to a statement. This is what a ruleset means.
 
-The order of application is one for every ruleset and stands here, in `_statement`: included units and charges, fees,
+The order of application is one for every ruleset and stands here, in `statement_of`: included units and charges, fees,
 line rounding, discounts, offers, penalties, plan minimum, plan cap, taxes, total, prepaid cards, due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -20,7 +20,7 @@ from ..statement import LineKind, NotApplied, Statement
 from ..usage import AccountUsage, MeteredQuantity, Subscription
 from .changes import for_all_versions, price_changes, stretches
 from .charges import Priced, price_charge
-from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding
+from .closing import apply_bounds, apply_cards, apply_taxes, apply_total_rounding, payable_of_lines
 from .each import price_each
 from .fees import price_fee
 from .in_force import plan_on
@@ -60,7 +60,7 @@ def rate_until(
     levels, which are still averaged over all of it.
     """
     try:
-        return _statement(situation_of(program, subscription, usage, period, until, observer))
+        return statement_of(situation_of(program, subscription, usage, period, until, observer))
     except Refused as refused:
         return refused.finding
 
@@ -122,7 +122,7 @@ def situation_of(
     ends_early = until is not None and until < covered.end
     situation = Situation(
         program=program,
-        plan=_without_minimums(plan) if ends_early else plan,
+        plan=without_minimums(plan) if ends_early else plan,
         subscription=subscription,
         events=tuple(in_order(usage.events)),
         quantities=tuple(_dated(item, period) for item in usage.quantities),
@@ -136,7 +136,7 @@ def situation_of(
     return for_all_versions(situation)
 
 
-def _without_minimums(plan: Plan) -> Plan:
+def without_minimums(plan: Plan) -> Plan:
     """The plan without the floors that act at the end of a period. That of an event stays: it is whole."""
     charges = tuple(
         replace(charge, period_minimum=None)
@@ -156,7 +156,24 @@ def _dated(item: MeteredQuantity, period: DateRange) -> MeteredQuantity:
     return replace(item, period_start=period.start)
 
 
-def _statement(situation: Situation) -> Statement:
+def statement_of(situation: Situation) -> Statement:
+    """The statement of a situation. Raises `Refused` where its usage cannot be rated."""
+    ledger, left_by_policies, tax_shares = _before_cards(situation)
+    apply_cards(ledger, left_by_policies, tax_shares, situation)
+    return _closed(ledger, situation)
+
+
+def payable_by_line(situation: Situation) -> dict[str, int]:
+    """What a card for named lines may pay of each charge and fee, in the money unit, before any card has paid."""
+    ledger, left_by_policies, tax_shares = _before_cards(situation)
+    found: dict[str, int] = {}
+    for item, payable in zip(ledger.priced, payable_of_lines(ledger, left_by_policies, tax_shares), strict=True):
+        found[item.line.id] = found.get(item.line.id, 0) + payable
+    return found
+
+
+def _before_cards(situation: Situation) -> tuple[Ledger, tuple[int, ...], Sequence[int]]:
+    """Everything that makes the total, with what policies left of each line and each line's share of added taxes."""
     readings = Readings(situation)
     amounts: dict[str, Fraction] = {}
     facts = PeriodFacts(readings, amounts)
@@ -172,8 +189,7 @@ def _statement(situation: Situation) -> Statement:
     apply_bounds(BoundKind.CAP, ledger, readings)
     tax_shares = apply_taxes(ledger, readings, facts)
     apply_total_rounding(ledger, situation)
-    apply_cards(ledger, left_by_policies, tax_shares, situation)
-    return _closed(ledger, situation)
+    return ledger, left_by_policies, tax_shares
 
 
 def _put_charges(ledger: Ledger, readings: Readings, facts: PeriodFacts, amounts: dict[str, Fraction]) -> None:

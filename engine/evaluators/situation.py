@@ -2,11 +2,13 @@
 
 `Situation` is frozen data; `Readings` reads meters from it and remembers what it has read, for a meter may be asked
 for by several rules.
+
+Longer than most modules, for events, quantities and what was counted before have to be read alike, by every rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -23,6 +25,7 @@ from ..plan import Charge, ColumnKind, Meter, OfEach, Plan, Program
 from ..schedule import Schedule, Slice
 from ..usage import MeteredQuantity, Subscription, UsageEvent
 from ..window import Coverage, Difference, Intersection, Window, contains, covers, membership
+from .counted import Counted, EventSum
 from .meter import Sample, has_usage, number_of, read, samples_of
 
 
@@ -72,6 +75,8 @@ class Situation:
     until: date | None = None
     """The day on which a bill for a part of the period ends; None for the whole period."""
     observer: Observer | None = None
+    counted: Counted | None = None
+    """What stands for events that were counted before; None where all are at hand."""
     covered: Period = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,17 +143,22 @@ class Readings:
     def samples(self, meter: Meter) -> list[tuple[UsageEvent, Sample]]:
         """The events that a meter counts; before the period's start only those of a level."""
         if meter.name not in self._samples:
-            covered = self.situation.covered
+            covered, counted = self.situation.covered, self.situation.counted
+            known = self.situation.events if counted is None else counted.events.get(meter.name, ())
             events = (
                 event
-                for event in self.situation.events
+                for event in known
                 if event.time < covered.end and (meter.needs_history or event.time >= covered.start)
             )
-            try:
-                self._samples[meter.name] = samples_of(meter, events)
-            except Missing as missing:
-                raise self._unsaid(missing.attribute, meter.event, f"meter {meter.name}") from None
+            self._samples[meter.name] = self.counts(meter, events)
         return self._samples[meter.name]
+
+    def counts(self, meter: Meter, events: Iterable[UsageEvent]) -> list[tuple[UsageEvent, Sample]]:
+        """Those of some events that a meter counts. Raises `Refused` where one does not say what decides it."""
+        try:
+            return samples_of(meter, events)
+        except Missing as missing:
+            raise self._unsaid(missing.attribute, meter.event, f"meter {meter.name}") from None
 
     def quantities(self, meter: str) -> list[MeteredQuantity]:
         """What was metered elsewhere for the period."""
@@ -298,25 +308,42 @@ class Readings:
     def each(self, source: OfEach) -> Iterator[tuple[UsageEvent, Fraction]]:
         """The events that an `each` charge rates, in order, each with its quantity; a length of zero is not rated."""
         for event in self.situation.events:
-            if event.event != source.event or not self.situation.covered.contains(event.time):
-                continue
-            if source.where is not None and not self._is_meant(source.where, event):
-                continue
-            length = None if source.length is None else event.fields.get(source.length)
-            if length is not None and number_of(length) <= 0:
-                continue
-            value = Decimal(1) if source.field is None else event.fields.get(source.field)
-            if value is not None:
-                yield event, number_of(value) * source.factor
+            quantity = self.rated(source, event)
+            if quantity is not None:
+                yield event, quantity
 
-    def each_share_in(self, source: OfEach, window: str) -> tuple[Fraction, Fraction]:
+    def rated(self, source: OfEach, event: UsageEvent) -> Fraction | None:
+        """The quantity of an event for an `each` charge, or None where it is not rated."""
+        if event.event != source.event or not self.situation.covered.contains(event.time):
+            return None
+        if source.where is not None and not self._is_meant(source.where, event):
+            return None
+        length = None if source.length is None else event.fields.get(source.length)
+        if length is not None and number_of(length) <= 0:
+            return None
+        value = Decimal(1) if source.field is None else event.fields.get(source.field)
+        return None if value is None else number_of(value) * source.factor
+
+    def event_sums(self, charge: Charge) -> list[EventSum] | None:
+        """What stands for the events of an `each` charge; None where they are at hand."""
+        counted, covered = self.situation.counted, self.situation.covered
+        if counted is None or counted.sums is None:
+            return None
+        return [item for item in counted.sums if item.charge == charge.name and covered.contains(item.time)]
+
+    def each_share_in(self, charge: Charge, window: str) -> tuple[Fraction, Fraction]:
         """For an `each` charge: the quantity of the events that lie in a window, and that of all of them."""
+        assert isinstance(charge.source, OfEach)
         inside = whole = Fraction(0)
-        for event, own in self.each(source):
+        for event, own in self.each(charge.source):
             quantity = max(own, Fraction(0))
             whole += quantity
             if self.in_window(window, event):
                 inside += quantity
+        for item in self.event_sums(charge) or ():
+            whole += item.metered
+            if contains(self.situation.program.windows[window], item.time, self.situation.zone):
+                inside += item.metered
         return inside, whole
 
     def key_of(self, charge: Charge, event: UsageEvent) -> Key:

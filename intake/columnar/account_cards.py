@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...engine.usage import CardHolding, FactSchema
 from ...money import decimal_text
+from ...records import Record
 from ..accounts import read_cards
 from ..parquet import fetched_column
 from ..values import DIGITS_MAX, Refusal
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class CardsColumn:
+class CardsColumn(Record):
     """How the cards of each file's rows are found: as they stand there, or by a table of distinct cells."""
 
     type_: str

@@ -8,11 +8,11 @@ import mmap
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...engine.batch.quoting import text_literal
+from ...records import Record
 from ..files import FileKind, InputFile
 from .cells import name
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _CELL: Final = rb'(?:[^",\r\n\x00]*+|"(?:[^"\r\n\x00]++|"")*+")'
 
 
-@dataclass(frozen=True, slots=True)
-class RawFile:
+class RawFile(Record):
     """`relation` stands in a FROM; `types` are DuckDB's, by column in the order of the file."""
 
     file: InputFile

@@ -17,13 +17,14 @@ reads the whole file, so that its findings and rejects are the only ones there a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
 from ...engine.usage import FactSchema, FieldKind, FieldSchema, Subscription
+from ...records import Record
 from ..accounts import read_accounts
 from ..columns import account_columns
 from ..files import expand_paths
@@ -41,8 +42,7 @@ _STRUCTURE: Final = ("account", "plan", "start")
 _NUMBERS: Final = (FieldKind.NUMBER, FieldKind.MONEY)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedAccounts:
+class LoadedAccounts(Record):
     """What `load_accounts` found; the subscriptions themselves stand in the connection.
 
     `read` counts rows, `count` subscriptions. `beyond` holds the subscriptions, by `sub`, whose numbers their column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Final
@@ -11,6 +11,7 @@ from ...engine.batch.cards import NO_CARDS, CardColumns
 from ...engine.batch.number import Integer, Number, Truth, literal
 from ...engine.batch.quoting import text_literal
 from ...engine.plan import Card, Program
+from ...records import Record
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,8 +20,7 @@ CARDS_MAX: Final = 6
 """Statements on which more cards take part are left to the scalar evaluator."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Record):
     """The columns of cards, whether the table `statement_card` has them, and the statements that an account may have.
 
     `scale` is over what worths are whole numbers; so is the money unit.

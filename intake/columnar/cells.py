@@ -7,13 +7,13 @@ still be right: the Python reader then decides, with its own words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from ...engine.batch.quoting import text_literal
 from ...engine.usage import FieldKind, Value
+from ...records import Record
 from ..values import DIGITS_MAX
 
 _INTEGER_DIGITS: Final = {
@@ -30,8 +30,7 @@ _NUMBER: Final = r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)"
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-01'", "DATE '9999-12-31'"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record):
     """`plain` is a condition on a value that is there, never NULL for one; `value` is what stands in the cell then.
 
     Numbers that are text have no type yet: their `value` is the text itself, and `is_number_text` says so.

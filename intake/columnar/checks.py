@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from ...engine.period import DateRange, local_midnight
+from ...records import Record
 from .tables import insert
 
 if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Record):
     """`rows` is how many a relation has, `odd` how many of them are not plain. The table `unknown_key` holds the values
     of its accounts that no accounts file names; `unknown` counts them."""
 

@@ -16,6 +16,7 @@ from ...engine.batch.quoting import text_literal
 from ...engine.batch.table import SmallTable
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Charge, ColumnKind, OfEach, Program
+from ...records import Record
 from .cells import name
 from .tables import insert
 
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 UNPRICED: Final = "events that no query prices"
 
 
-@dataclass(frozen=True, slots=True)
-class AskedEach:
+class AskedEach(Record):
     """A family (by its number) and what it asks of its `each` charges."""
 
     number: int
@@ -35,8 +35,7 @@ class AskedEach:
     keys: tuple[EachKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownEach:
+class KnownEach(Record):
     """What a family asked: the tables to join by `sid`, and numbers over their columns."""
 
     tables: tuple[str, ...]

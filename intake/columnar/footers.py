@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ...records import Record
 from .expressions import literal
 
 if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Record):
     """What is known of a column: whether nothing may stand in it, and texts that its values lie between.
 
     The bounds of times are microseconds since 1970, as the file means them: of UTC, or of a clock without a zone.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.family import Member
@@ -12,6 +11,7 @@ from ...engine.batch.metering import Usage
 from ...engine.batch.number import Integer, Number, UnfitError, literal
 from ...engine.batch.simple import is_simple
 from ...engine.plan import Program
+from ...records import Record
 from .scan import measured, scan_spans
 from .tables import insert
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Record):
     """A family and what it asks of earlier usage."""
 
     number: int
@@ -28,8 +27,7 @@ class Asked:
     keys: tuple[HistoryKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Record):
     """What a family asked, as columns of `table` (by `sid`; a statement without earlier usage has no row there)."""
 
     table: str

@@ -76,7 +76,8 @@ def _table(
         values = ", ".join(["unnest(?::INTEGER[])", *["unnest(?::VARCHAR[])"] * len(texts)])
         connection.execute(f"INSERT INTO {table} SELECT {values}", [list(column) for column in zip(*rows, strict=True)])
     for text in texts:
-        type_ = enumeration(connection, f"SELECT {text} FROM {table}")
+        found = connection.execute(f"SELECT DISTINCT {text} FROM {table}").fetchall()
+        type_ = enumeration(word for (word,) in found)
         # An empty text is NULL from here on, which `concat` leaves out.
         connection.execute(f"ALTER TABLE {table} ALTER {text} TYPE {type_} USING CAST(nullif({text}, '') AS {type_})")
 

@@ -5,18 +5,18 @@ The offsets come from Python's time zone database, so that a query and the Pytho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from ...records import Record
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _CHANGES_MAX: Final = 400
 
 
-@dataclass(frozen=True, slots=True)
-class LocalReach:
+class LocalReach(Record):
     """The clock times without a zone, `[low, high)`, that a conversion is asked for."""
 
     low: datetime

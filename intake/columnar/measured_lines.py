@@ -7,11 +7,11 @@ along for nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from ...money import MoneyUnit, approximate_text
+from ...records import Record
 from .statement_tables import QUANTITY_DIGITS
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ _OPTIONAL: Final = ("exact", "by", "applied_to", "days")
 _FRACTION: Final = "contains(exact, '/')"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Record):
     """What is true of all lines of a run. Sizes are the largest, `whole` digits of texts before the point."""
 
     count: int
@@ -81,8 +80,7 @@ def measure(connection: duckdb.DuckDBPyConnection, *, with_totals: bool = False)
 # Amounts
 
 
-@dataclass(frozen=True, slots=True)
-class AmountSQL:
+class AmountSQL(Record):
     """How amounts that count a money unit become money: a decimal (None where no decimal holds them all), and text."""
 
     unit: MoneyUnit
@@ -159,8 +157,7 @@ def decimals_used(
 # Quantities
 
 
-@dataclass(frozen=True, slots=True)
-class QuantitySQL:
+class QuantitySQL(Record):
     """How the quantities of lines are written. `shown` in a row is what `written_cut` has for it."""
 
     measured: Measured

@@ -8,11 +8,11 @@ is taken comes back into the relation.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
 from ...engine.usage import AccountUsage
+from ...records import Record
 from ..columns import usage_columns
 from ..facts import Fact
 from ..files import FileKind, InputFile, UnreadableFileError, unreadable
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 ODD_TABLE: Final = "odd_usage"
 
 
-@dataclass(frozen=True, slots=True)
-class SettledUsage:
+class SettledUsage(Record):
     """Usage to rate: every row of `sql` counts, once. Its columns have the types of `types`.
 
     The counts are those of `UsageIntake`; `read` is None where only a scan can tell. `beyond` is usage that no column

@@ -24,6 +24,7 @@ from ...engine.dispatch import Key
 from ...engine.evaluators.situation import declared_order
 from ...engine.plan import Charge, OfMeter, Program
 from ...engine.statement import LineKind
+from ...records import Record
 from .each_events import make
 from .open_usage import Groups, add_up, reading_of, window_membership
 from .tables import insert
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 TOO_LARGE = "quantities or prices of more than 38 digits"
 
 
-@dataclass(frozen=True, slots=True)
-class AskedBundles:
+class AskedBundles(Record):
     """A family (by its number) and its charges whose lines are not known before their usage."""
 
     number: int
@@ -43,8 +43,7 @@ class AskedBundles:
     charges: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownBundle:
+class KnownBundle(Record):
     """The lines of a family's charge: their sum as columns of `table` (by `sid`), themselves in `<table>_priced`."""
 
     table: str
@@ -68,8 +67,7 @@ class KnownBundle:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Record):
     """What families asked, by their number and by charge, or why no query gives it; the constant parts of all lines."""
 
     families: Mapping[int, Mapping[int, KnownBundle] | str]

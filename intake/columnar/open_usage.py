@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Metered
@@ -19,6 +19,7 @@ from ...engine.batch.sheet import Sheet
 from ...engine.batch.simple import Aggregate, is_simple
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Aggregation, Charge, ColumnKind, Meter, Program
+from ...records import Record
 from .cells import name
 from .scan import aggregates_of, cell_sql, filled_of, measured
 
@@ -50,8 +51,7 @@ def window_membership(program: Program, usage: Usage) -> Callable[[str], str]:
     return lambda window: window_sql(program.windows[window], "time", usage.reach, usage.zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(Record):
     """The view `<table>_keyed`: usage by statement (`sid`, `version`, `variant`) and reduced keys, as an aggregate.
 
     `by_line` adds it up by line, as the table `<table>_group`.

@@ -58,7 +58,7 @@ def _own_days(measured: Measured, end: str) -> str:
 
 def _shared_columns(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `written_kind_text`, `written_days` and `written_info` with the columns that lines share."""
-    plan = enumeration(connection, "SELECT plan FROM written_kind")
+    plan = enumeration(plan for (plan,) in connection.execute("SELECT DISTINCT plan FROM written_kind").fetchall())
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE written_kind_text AS SELECT kind, CAST(plan AS {plan}) AS plan_, "
         "CAST(coalesce(part_start, start) AS TIMESTAMPTZ) AS billing_period_start_, "
@@ -70,22 +70,24 @@ def _shared_columns(connection: duckdb.DuckDBPyConnection) -> None:
         "CREATE OR REPLACE TEMP TABLE written_days AS SELECT days, CAST(start AS TIMESTAMPTZ) AS days_start, "
         'CAST("end" AS TIMESTAMPTZ) AS days_end FROM line_days'
     )
-    kinds = [kind for (kind,) in connection.execute("SELECT DISTINCT kind FROM line_info").fetchall()]
-    categories = " ".join(f"WHEN {text_literal(kind)} THEN {text_literal(category_of(kind))}" for kind in kinds)
+    columns = ("id", "kind", "label", "unit", "because", "source", "by", "applied_to")
+    found = connection.execute(f"SELECT {', '.join(map(name, columns))} FROM line_info").fetchall()
+    words = {column: {row[at] or "" for row in found} for at, column in enumerate(columns)}
+    categories = {kind: category_of(kind) for kind in words["kind"]}
+    whens = " ".join(f"WHEN {text_literal(kind)} THEN {text_literal(own)}" for kind, own in categories.items())
     texts = {
-        "line_id": "id",
-        "line_kind": "kind",
-        "charge_category": f"CASE kind {categories} END" if kinds else "NULL",
-        "charge_description": "label",
-        "consumed_unit": "unit",
-        "because": "because",
-        "rule_source": "source",
-        "by": '"by"',
-        "applied_to": "applied_to",
+        "line_id": ("id", words["id"]),
+        "line_kind": ("kind", words["kind"]),
+        "charge_category": (f"CASE kind {whens} END" if whens else "NULL", set(categories.values())),
+        "charge_description": ("label", words["label"]),
+        "consumed_unit": ("unit", words["unit"]),
+        "because": ("because", words["because"]),
+        "rule_source": ("source", words["source"]),
+        "by": ('"by"', words["by"]),
+        "applied_to": ("applied_to", words["applied_to"]),
     }
     selected = ", ".join(
-        f"CAST(nullif({sql}, '') AS {enumeration(connection, f'SELECT {sql} FROM line_info')}) AS {column}_"
-        for column, sql in texts.items()
+        f"CAST(nullif({sql}, '') AS {enumeration(own)}) AS {column}_" for column, (sql, own) in texts.items()
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE written_info AS SELECT info, included, {selected} FROM line_info")
 
@@ -104,13 +106,12 @@ def _numbers(
     whole, decimals = quantity.size(connection)
     type_ = f"DECIMAL({DIGITS_MAX}, {decimals})"
     consumed = quantity.decimal(type_) if whole + decimals <= DIGITS_MAX else quantity.shown()
-    billed = "line JOIN line_info USING (info) WHERE NOT included"
-    nothing = program.money.text(0)
-    return {
-        "consumed_quantity": consumed,
-        "amount": _money(connection, money, "line WHERE true", None),
-        "billed_cost": _money(connection, money, billed, nothing),
-    }
+    amount = _money(connection, money, "line WHERE true", None)
+    billed = amount
+    if connection.execute("SELECT 1 FROM line_info WHERE included LIMIT 1").fetchone() is not None:
+        own = "line JOIN line_info USING (info) WHERE NOT included"
+        billed = _money(connection, money, own, program.money.text(0))
+    return {"consumed_quantity": consumed, "amount": amount, "billed_cost": billed}
 
 
 def _money(connection: duckdb.DuckDBPyConnection, money: AmountSQL, source: str, included: str | None) -> str:

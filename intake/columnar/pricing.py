@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ...engine.batch.buckets import Bucket, Metered
@@ -23,6 +22,7 @@ from ...engine.batch.sheet import Parameter
 from ...engine.batch.time_order import TurnsKey, WantedTurns, asks_single_rows
 from ...engine.plan import Program
 from ...engine.usage import FieldKind
+from ...records import Record
 from .cards import Held
 from .carried_cards import carry_cards
 from .cells import name
@@ -44,8 +44,7 @@ LARGEST: Final = (10**15, 10**12, 10**9, 10**6)
 """What a quantity is taken to be at most where those that were measured are too large; the first that fits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Record):
     """Members that one query prices; `unfit` says why none does."""
 
     number: int
@@ -84,8 +83,7 @@ def plan_families(
     return tuple(found), tuple(wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(Record):
     """The queries of the families, and the constant parts of lines, one numbering for all families.
 
     `lines` has the columns `columns`.

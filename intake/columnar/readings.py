@@ -7,12 +7,13 @@ reader decides. Where the value is there, the Python reader takes the cell too, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from ...engine.usage import FieldKind
+from ...records import Record
 from ..values import DIGITS_MAX
 from .expressions import FALSE, TRUE, enum_type, literal
 from .footers import UNKNOWN, Evidence
@@ -41,8 +42,7 @@ _RFC_3339: Final = r"[12][0-9]{3}-[01][0-9]-[0-3][0-9][Tt ](?:[01][0-9]|2[0-3]):
 _OFFSET: Final = r"(?:[Zz]|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 
 
-@dataclass(frozen=True, slots=True)
-class Digits:
+class Digits(Record):
     """The digits before and behind the point that a number's type has room for."""
 
     whole: int
@@ -63,8 +63,7 @@ class Digits:
         return Digits(max(self.whole, other.whole), max(self.decimals, other.decimals))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record):
     """A column as a file has it: the SQL that gives it, its type by DuckDB's name, and what is known of it.
 
     `absent_text` says that an empty text is nothing (CSV). `digits` are those of a number that is written as text.
@@ -98,8 +97,7 @@ class Column:
         return f"{self.sql} IS NULL" if self.evidence.has_nulls else FALSE
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Record):
     """`value` of `sql_type`; `always` says that it is there wherever something stands."""
 
     value: str

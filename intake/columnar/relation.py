@@ -7,11 +7,12 @@ metered quantity, and joins the checks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from ...engine.usage import FactSchema, FieldSchema, Value
+from ...records import Record
 from ..columns import ENVELOPE
 from .expressions import FALSE, TRUE, all_of, any_of, enum_type, literal, one_of_words, quoted, value_literal
 from .readings import Column, Digits, Reading
@@ -20,8 +21,7 @@ from .scan_rows import FAMILY, Declared, Family, ScanRows, absent_type
 ENVELOPE_COLUMNS: Final = ("account", "event", "time", "id_key", "id", "source", "meter", "quantity", "plain")
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnTypes:
+class ColumnTypes(Record):
     """The SQL types that all scans share."""
 
     account: str
@@ -111,8 +111,7 @@ def _has_room(sql_type: str, digits: Digits) -> bool:
     return width - scale >= digits.whole and scale >= digits.decimals
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
+class _Cell(Record):
     """A column as the outer query sees it: its value, whether something stands there, whether that always reads."""
 
     value: str
@@ -146,8 +145,7 @@ class _Cell:
         return TRUE if self.column is None else self.column.empty
 
 
-@dataclass(frozen=True, slots=True)
-class RowsQuery:
+class RowsQuery(Record):
     """The query of one scan. `inner` has the columns as read; `select` gives the relation's columns from it."""
 
     rows: ScanRows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
 from ...engine.batch.family import Member
 from ...engine.batch.ledger import Info
 from ...engine.statement import LineKind, Statement
+from ...records import Record
 from ..statement_json import kind_text
 from .cells import name
 from .pricing import Priced
@@ -34,8 +34,7 @@ _ADDED: Final = f"FROM line JOIN line_info USING (info) WHERE NOT included AND k
 """The lines that are part of totals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Record):
     """What stands in the tables of statements: the sum of totals in money units, and how many accounts have any."""
 
     total: int
@@ -56,12 +55,14 @@ def fill(
     insert_line_infos(connection, map(_info, priced.infos), 0)
     chosen: set[int] = {row[0] for row in connection.execute("SELECT sid FROM scalar_statement").fetchall()}
     if not chosen and priced.lines is not None and priced.totals is not None and "member" in priced.columns:
+        heads = "statement"
         with order_kept(connection):
             connection.execute(f"CREATE OR REPLACE TEMP TABLE line AS {priced.lines}")
         for view, query in {"statement_head": _HEADS, "statement_total": priced.totals}.items():
             connection.execute(f"DROP TABLE {view}")
             connection.execute(f"CREATE TEMP VIEW {view} AS {query}")
     else:
+        heads = "statement_head"
         others = " WHERE sid NOT IN (SELECT sid FROM scalar_statement)" if chosen else ""
         connection.execute(f"INSERT INTO statement_head {_HEADS}{others}")
         _insert_rows(connection, priced, others)
@@ -79,7 +80,7 @@ def fill(
     if statements:
         insert_statements(connection, statements, sids)
     found = connection.execute(
-        f"SELECT coalesce(sum(amount), 0)::VARCHAR, (SELECT count(DISTINCT account) FROM statement_head) {_ADDED}"
+        f"SELECT coalesce(sum(amount), 0)::VARCHAR, (SELECT count(DISTINCT account) FROM {heads}) {_ADDED}"
     ).fetchone()
     total, accounts = found if found is not None else ("0", 0)
     return Results(int(total), accounts, tuple(refusals))

@@ -27,6 +27,7 @@ from ...engine.period import DateRange, Period, local_day
 from ...engine.plan import Program
 from ...engine.statement import Statement
 from ...engine.usage import AccountUsage, Subscription
+from ...records import Record
 from ..parquet import connect
 from ..rejects import Reject
 from ..statements import StatementFormat
@@ -165,8 +166,7 @@ def rate_columnar(
         yield run
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Record):
     account: str | None
     unique_ids: bool
     skip_bad_rows: bool
@@ -281,8 +281,7 @@ def _has_errors(findings: Sequence[Diagnostic]) -> bool:
     return any(finding.severity is Severity.ERROR for finding in findings)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record):
     """A relation of valid usage: a table or a query in brackets, the types of its columns, the fields that have one,
     and whether there are metered quantities among the rows. `sums` as in `Usage`.
     """
@@ -294,8 +293,7 @@ class Source:
     sums: Mapping[Bucket, Aggregate] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Record):
     """What is known before usage is read: who is rated, in which families, and what they ask of usage."""
 
     statements: Statements
@@ -380,6 +378,8 @@ def finish(
         "SELECT account FROM statement JOIN scalar_statement USING (sid) UNION ALL SELECT account FROM subscription "
         "JOIN subscription_kind USING (sub) JOIN kind USING (kind) WHERE unfit IS NOT NULL"
     )
+    if prepared.held.rounds > 1:
+        _leave_card_sharers(connection, lone)
     answered: Iterator[Answered] = iter(())
     if run.scalar and source.sums is not None:
         run.left = _leave_for_events(connection, lone)
@@ -421,6 +421,17 @@ def _leave_beyond(
                 f"unnest(?::{type_}[]))",
                 [wide, values],
             )
+
+
+def _leave_card_sharers(connection: duckdb.DuckDBPyConnection, lone: str) -> None:
+    """Leave every statement of an account to the scalar evaluator where one is and cards are carried along.
+
+    What one statement takes off a card is gone for the next, whoever rates it.
+    """
+    connection.execute(
+        f"INSERT INTO scalar_statement SELECT sid, NULL FROM statement WHERE account IN ({lone}) AND account IN "
+        "(SELECT account FROM card_part JOIN statement USING (sid)) AND sid NOT IN (SELECT sid FROM scalar_statement)"
+    )
 
 
 def _leave_for_events(connection: duckdb.DuckDBPyConnection, lone: str) -> tuple[str, ...]:

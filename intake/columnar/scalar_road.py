@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from ...engine.period import DateRange
 from ...engine.plan import Program
 from ...engine.statement import Statement
 from ...engine.usage import AccountUsage, MeteredQuantity, Subscription, UsageEvent
+from ...records import Record
 from .cells import name
 from .subscriptions import subscriptions_of
 
@@ -26,8 +26,7 @@ _NOTHING: Final = AccountUsage()
 _NO_MORE: Final[Mapping[str, AccountUsage]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Record):
     """What the scalar evaluator made of an account: a result for each of its statements (`sids`, in order), or
     findings.
     """
@@ -72,8 +71,7 @@ def rated_one_by_one(
             yield Answered(account, tuple(sids.get(account, ())), results)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+class _Fetched(Record):
     """The rows of some accounts in the table `lone_usage`, and its columns of fields."""
 
     count: int

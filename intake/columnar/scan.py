@@ -7,7 +7,6 @@ that holds what was measured. What the files hold is known then: pricing cannot 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.buckets import Bucket, Filled, Metered
@@ -26,6 +25,7 @@ from ...engine.batch.number import (
 )
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
 from ...engine.plan import Program
+from ...records import Record
 from .special import Special
 from .staged_lines import order_kept
 from .tables import whole_sql
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(Record):
     """What a scan found: the buckets as columns of `metered`, and how many rows stand on a statement."""
 
     metered: Metered

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from ...engine.usage import EventSchema, FactSchema, FieldKind, FieldSchema, MeterSchema
+from ...records import Record
 from .expressions import enum_type
 from .readings import Column, Digits, Reading, account, field_reading, instant, nothing, number, text, word
 from .scans import Scan
@@ -34,8 +34,7 @@ FAMILY: Final = {
 _NO_DIGITS: Final = Digits(1, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Record):
     """A field's name as all events and meters declare it. `words` are None unless each of them says `one of`."""
 
     name: str
@@ -76,8 +75,7 @@ def declared_fields(schema: FactSchema) -> dict[str, Declared]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRows:
+class ScanRows(Record):
     """How the rows of a scan are read, before columns of several scans are given one type.
 
     `events` and `meters` are those that the scan may hold. `fields` are keyed by the field's name and its family.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from ...diagnostics import Diagnostic
+from ...records import Record
 from ..columns import ENVELOPE, Mistake, refused_columns
 from ..files import InputFile, UnreadableFileError, unreadable
 from ..parquet import holds_float, read_errors
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 STRUCTURE: Final = (("account", "subject"), ("event", "meter", "type"))
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Record):
     """Files that one query reads. `source` stands after FROM; `inner` are the columns inside `data`.
 
     `opaque` columns are such that SQL takes no row in which something stands there.
@@ -57,8 +57,7 @@ class Scan:
         return self.inner.get(name) if found is None and name not in ENVELOPE else found
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedFile:
+class RefusedFile(Record):
     """A file whose columns make every row wrong."""
 
     file: InputFile

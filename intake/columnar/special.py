@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.buckets import Bucket
@@ -15,6 +15,7 @@ from ...engine.batch.number import ONE, Integer, Number, TooLargeError, UnfitErr
 from ...engine.batch.quoting import text_literal
 from ...engine.batch.windows import window_sql
 from ...engine.plan import Program
+from ...records import Record
 from .cells import name
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 AMBIGUOUS: Final = "events whose order decides and is not known"
 
 
-@dataclass(frozen=True, slots=True)
-class Special:
+class Special(Record):
     """What a bucket's query found: `table` has a row (`sid`, `top`, `under`) for every statement with usage of it."""
 
     table: str

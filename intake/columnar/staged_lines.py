@@ -6,7 +6,7 @@ put in order first. What is written is one scan with expressions over these rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -134,8 +134,7 @@ def stage_lines(connection: duckdb.DuckDBPyConnection, measured: Measured, *, wi
     connection.execute(f"CREATE OR REPLACE TEMP TABLE written_line AS {rows}")
 
 
-def enumeration(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """The type of an enumeration of the texts that a query finds, empty ones left out: a number or two in each row."""
-    found = connection.execute(f"SELECT DISTINCT text FROM ({query}) AS found(text) WHERE text <> '' ORDER BY ALL")
-    words = [text_literal(word) for (word,) in found.fetchall()]
+def enumeration(texts: Iterable[str]) -> str:
+    """The type of an enumeration of texts, empty ones left out: a number or two in each row."""
+    words = [text_literal(word) for word in sorted({text for text in texts if text})]
     return f"ENUM ({', '.join(words)})" if words else "VARCHAR"

@@ -22,12 +22,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ...engine.statement import Line, LineKind, Statement
 from ...money import approximate_text, decimal_text
+from ...records import Record
 from ..statement_json import exact_text, kind_text
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ Span: TypeAlias = tuple[datetime, datetime]
 """A half-open time, in the ruleset's zone."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineInfo:
+class LineInfo(Record):
     """What lines of many statements have in common: a row of `line_info`."""
 
     id: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.batch.family import Member
 from ...engine.batch.periods import Alike, Rated, choosing_attributes, members_of
 from ...engine.period import DateRange
 from ...engine.plan import Program
+from ...records import Record
 from .cells import name
 from .tables import insert
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
+class Statements(Record):
     """What stands in the tables `kind`, `member` and `statement`.
 
     `unfit` counts subscriptions that only the scalar evaluator can answer, by reason. `common` is the covered period of
@@ -95,14 +94,14 @@ def _make_members(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, R
 
 
 def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[int, int] | None:
+    # Every member has a statement, and there are few members.
     found = connection.execute(
-        "SELECT count(DISTINCT (from_time, until_time)), count(DISTINCT account), epoch_us(min(from_time)), "
-        "epoch_us(max(until_time)) "
-        "FROM statement"
+        "SELECT count(DISTINCT (from_time, until_time)), epoch_us(min(from_time)), epoch_us(max(until_time)) "
+        "FROM member"
     ).fetchone()
-    if found is None or found[0] != 1 or found[1] != count:
+    if found is None or found[0] != 1 or count != _number(connection, "SELECT count(DISTINCT account) FROM statement"):
         return None
-    return found[2], found[3]
+    return found[1], found[2]
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

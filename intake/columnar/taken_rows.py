@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ...engine.usage import AccountUsage, MeteredQuantity, UsageEvent, Value
+from ...records import Record
 from ..facts import Fact
 from ..values import DIGITS_MAX
 from .expressions import literal, quoted
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Record):
     """What became of facts: the types that the table's columns needed, and the facts that no column has room for."""
 
     types: Mapping[str, str]

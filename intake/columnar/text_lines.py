@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...engine.batch.quoting import text_literal
 from ...engine.plan import Program
+from ...records import Record
 from ..focus import COLUMNS
 from .line_texts import csv_cell_sql, csv_cells, csv_texts, json_opening, json_text_sql, json_texts
 from .measured_lines import amount_sql, measure, quantity_sql
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _BY: Final = '"by"'
 
 
-@dataclass(frozen=True, slots=True)
-class TextRows:
+class TextRows(Record):
     """`before` stands before all rows. `pieces` are arguments of `concat` that make the text of a row of `lines`, which
     are in the order of output, the first one with `place` 0."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine.batch.metering import Usage
@@ -13,6 +13,7 @@ from ...engine.batch.sheet import Sheet
 from ...engine.batch.time_order import AskedTurns, TurnsKey
 from ...engine.batch.turn_sums import bounds_query, open_sql, sums_sql, turns_query
 from ...engine.plan import Program
+from ...records import Record
 from .cells import name
 from .scan import measured
 from .special import AMBIGUOUS
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Record):
     """The relation of usage, the types of its columns, and what a scan has to know of it."""
 
     relation: str
@@ -30,8 +30,7 @@ class Rows:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class KnownTurns:
+class KnownTurns(Record):
     """The tables to join by `sid`, and numbers over their columns."""
 
     tables: tuple[str, ...]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ...engine.batch.quoting import text_literal
 from ...engine.usage import FactSchema, FieldKind
+from ...records import Record
 from .cells import Cell, cell, day
 
 _KEYS: Final = frozenset({"card", "bought", "left"})
 
 
-@dataclass(frozen=True, slots=True)
-class TypedCards:
+class TypedCards(Record):
     """A column `raw.cards`: `plain` holds where the Python reader takes it, `digits` are those of what is left."""
 
     plain: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from ...diagnostics import Diagnostic
 from ...engine.usage import FactSchema
+from ...records import Record
 from ..columns import usage_columns
 from ..files import FileKind, InputFile, expand_paths, opened
 from ..rejects import Reject, ignored_column, reject
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRelation:
+class UsageRelation(Record):
     """All rows of usage as SQL.
 
     `sql` is a SELECT; `types` are those of its columns: `account`, `event`, `time`, `f_…`, `id_key` (the `id` as the

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.period import DateRange
 from ...engine.plan import Program
 from ...engine.statement import Statement
 from ...engine.usage import AccountUsage, Subscription
+from ...records import Record
 from ..statement_json import statement_json
 from .read_back import statements_of
 from .scalar_road import rated_one_by_one
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Record):
     """A statement that both evaluators give differently, as JSON; an empty text where one has none."""
 
     account: str
@@ -28,8 +27,7 @@ class Difference:
     scalar: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Record):
     """How many accounts were rated again, and which of their statements differ."""
 
     accounts: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +15,7 @@ import pytest
 
 from ratebook.commands import kept
 from ratebook.commands.rating import load_program
+from ratebook.engine.compiler import compile as compiling
 from ratebook.engine.compiler.compile import Compiled
 from ratebook.engine.plan import Program
 
@@ -41,7 +44,6 @@ PLAN = "plan basic from 2026-01-01:\n  charge sales:\n    at ${} each\n"
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(kept, "SIZE_MIN", 0)
     return tmp_path / "cache" / "ratebook"
 
 
@@ -67,7 +69,7 @@ def compiled_program(path: Path) -> Program:
 def test_a_program_is_read_again_with_its_texts(ruleset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept.kept_program(ruleset) is None
     program, sources = load_program(str(ruleset))
-    monkeypatch.setattr(kept, "compile_ruleset", lambda *_, **__: pytest.fail("the kept program was not used"))
+    monkeypatch.setattr(compiling, "compile_ruleset", lambda *_, **__: pytest.fail("the kept program was not used"))
     assert load_program(str(ruleset)) == (program, sources)
     assert list(sources) == ["shop.rates", "prices.rates"]
 
@@ -163,10 +165,16 @@ def test_only_the_newest_are_left(tmp_path: Path, cache: Path, monkeypatch: pyte
     assert len(list(cache.glob("program-*"))) == 2
 
 
-def test_small_ones_are_not_kept(ruleset: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "SIZE_MIN", 64 * 1024)
-    compiled_program(ruleset)
-    assert not list(cache.glob("program-*"))
+def test_a_kept_program_needs_no_compiler(ruleset: Path, tmp_path: Path) -> None:
+    """Importing the compiler takes longer than compiling most rulesets."""
+    code = (
+        "import pathlib, sys\n"
+        "from ratebook.commands.rating import load_program\n"
+        f"load_program({str(ruleset)!r})\n"
+        "print(any(name.startswith('ratebook.engine.compiler') for name in sys.modules))\n"
+    )
+    said = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)]
+    assert said == ["True\n", "False\n"]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(ruleset: Path, cache: Path) -> None:

@@ -52,6 +52,7 @@ def assert_explained(intake: AccountsIntake) -> None:
         ("RB3108", "end", {"end": "2025-12-31"}),
         ("RB3108", "end", {"end": "2026-01-01"}),
         ("RB3109", "cards", {"cards": "starter"}),
+        ("RB3109", "cards", {"cards": '[{"card": "starter", "bought": "2026-01-01"}], [{"card": "starter"}]'}),
         ("RB3109", "cards", {"cards": {"card": "starter"}}),
         ("RB3109", "cards[0]", {"cards": ["starter"]}),
         ("RB3109", "cards[0]", {"cards": [{"card": "starter", "bought": "2026-01-01", "rest": 5}]}),

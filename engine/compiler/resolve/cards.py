@@ -29,8 +29,7 @@ def resolve_card(scope: Scope, node: syntax.Card, plans: tuple[Plan, ...]) -> No
         )
         return
     worth = scope.money_value(node.worth)
-    if node.price is not None:
-        scope.money_value(node.price)
+    price = None if node.price is None else scope.money_value(node.price)
     targets = resolve_targets(scope, syntax.Targets(node.pays, span=node.span), plans) if node.pays else NO_TARGETS
     if worth is None or targets is None:
         return
@@ -54,4 +53,5 @@ def resolve_card(scope: Scope, node: syntax.Card, plans: tuple[Plan, ...]) -> No
         pays=targets.names,
         because=because(node.annotations),
         citation=citation(node.annotations),
+        price=price,
     )

@@ -75,6 +75,30 @@ def write_usage(
     return paths
 
 
+def write_together(
+    folder: Path, schema: FactSchema, facts: Iterable[UsageEvent | MeteredQuantity], shape: Shape
+) -> list[Path] | None:
+    """One file with all facts in the given order; None where a name means different kinds of values.
+
+    Queries over one file are a fifth as long as those over a file an event, and cost as much less to plan.
+    """
+    schemas = [*schema.events.values(), *schema.meters.values()]
+    fields: dict[str, FieldSchema] = {}
+    for field in (field for item in schemas for field in item.fields):
+        if fields.setdefault(field.name, field).kind is not field.kind or field.name == "data":
+            return None
+    rows = [
+        _event_row(fact, schema.events[fact.event].fields) if isinstance(fact, UsageEvent) else _quantity_row(fact)
+        for fact in facts
+    ]
+    types = dict.fromkeys(("account", "event", "meter"), "VARCHAR") | {"time": "TIMESTAMPTZ"}
+    types |= {"id": "VARCHAR", "source": "VARCHAR"}
+    types |= {"quantity": _decimal([row["quantity"] for row in rows if "quantity" in row])}
+    types |= {name: _type(field, rows) for name, field in fields.items()}
+    bare = {"quantity", *_bare(fields.values())}
+    return [_write(folder / "facts", rows, types, shape, bare, list(fields))]
+
+
 def write_accounts(folder: Path, schema: FactSchema, subscriptions: Sequence[Subscription], shape: Shape) -> Path:
     """A file with a row for each subscription."""
     rows = [_account_row(item, schema.attributes.values()) for item in subscriptions]

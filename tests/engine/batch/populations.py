@@ -85,9 +85,9 @@ def _events_of(population: Population, account: str) -> Iterator[tuple[int, Usag
             yield index, item
 
 
-def population(program: Program, seed: int, accounts: int = 12) -> Population:
-    """Some accounts of a program with their usage."""
-    return _Drawing(program, Random(seed)).population(accounts)
+def population(program: Program, seed: int, accounts: int = 12, repeated: float = REPEATED) -> Population:
+    """Some accounts of a program with their usage, of which so many events with an id come again."""
+    return _Drawing(program, Random(seed), repeated).population(accounts)
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,9 @@ def _leaves(value: Any) -> Iterator[Any]:
 class _Drawing:
     """One population in the making."""
 
-    def __init__(self, program: Program, random: Random) -> None:
+    def __init__(self, program: Program, random: Random, repeated: float) -> None:
         self.program = program
+        self.repeated = repeated
         self.random = random
         self.zone = ZoneInfo(program.zone)
         self.constants = _constants(program)
@@ -307,7 +308,7 @@ class _Drawing:
                     identity = f"{account}-{self.random.randrange(1000)}-{number}"
                     event = replace(event, id=identity, source=self.random.choice(sources))
                 yield event
-                if event.id is not None and self.random.random() < REPEATED:
+                if event.id is not None and self.random.random() < self.repeated:
                     yield event
         if self.random.random() < 0.5:
             yield from self._quantities(account)

@@ -203,7 +203,7 @@ def card_columns(table: Table, family: Any, statements: Sequence[Any]) -> CardCo
         names = list(program.cards)
         held = [
             (names.index(card.name), card.worth if holding.left is None else holding.left)
-            for card, holding, _ in closing._in_order(situation)
+            for card, holding, _ in closing.cards_in_order(situation)
         ]
         chosen.append([*held, *[(-1, Fraction(0))] * (CARDS - len(held))])
     return CardColumns(

@@ -291,7 +291,7 @@ def expected(
         return None
     (amount,) = line.derivation.parts
     count = len(list(readings.each(charge.source)))
-    inside = tuple(readings.each_share_in(charge.source, name)[0] for name in shares)
+    inside = tuple(readings.each_share_in(charge, name)[0] for name in shares)
     return Found(amount.value, line.quantity or Fraction(0), count, False, inside)
 
 
