@@ -1,0 +1,1 @@
+"""Accounts, transfers and their tamper evidence; knows money, not rules."""
