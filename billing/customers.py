@@ -1,0 +1,241 @@
+"""Customers' accounts: opening, looking at, money in and out, credit limit, attributes, closing.
+
+A customer has a wallet, which is their money with us, and a receivable, which is what they owe. A credit limit lets
+the wallet go below zero by so much.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+from ..diagnostics import Diagnostic
+from ..ledger.accounts import (
+    Account,
+    AccountKind,
+    accounts_owned_by,
+    close_account,
+    open_account,
+    platform_account,
+    set_floor,
+)
+from ..ledger.books import CUSTOMER_CHANGES, CUSTOMERS
+from ..ledger.requests import Leg, Posted, Refused, Request, Transfer
+from ..ledger.store import Reader, Store, Transaction
+from .acting import Acting, Json, canonical, instant, once, record, refusal
+from .amounts import unit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer's account and where it stands, in minor units of its currency."""
+
+    account: str
+    currency: str
+    opened: date
+    attributes: Mapping[str, object]
+    closed: bool
+    wallet: Account
+    receivable: Account
+    cards: tuple[Account, ...]
+
+    @property
+    def credit_limit(self) -> int:
+        """By how much the wallet may go below zero."""
+        return -(self.wallet.floor or 0)
+
+    @property
+    def owed(self) -> int:
+        """What the customer owes; below zero where they paid too much."""
+        return -self.receivable.balance
+
+
+def create_customer(
+    store: Store,
+    acting: Acting,
+    account: str,
+    currency: str,
+    *,
+    credit_limit: int = 0,
+    attributes: Mapping[str, object] | None = None,
+) -> Json | Diagnostic:
+    """Open a customer's account, with a wallet and a receivable. Refused where there is one of this name."""
+    unit = unit_of(currency, place=f"account {account}")
+    if isinstance(unit, Diagnostic):
+        return unit
+    given = dict(attributes or {})
+    body = {"account": account, "currency": currency, "credit_limit": credit_limit, "attributes": given}
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        if transaction.rows("SELECT 1 FROM customers WHERE account = ?", (account,)):
+            hint = "choose another name, or use the account that is there"
+            return Diagnostic("RB7041", f"there is an account {account} already", hints=(hint,))
+        if credit_limit < 0:
+            return Diagnostic("RB7003", "a credit limit is not below zero", hints=("0 gives no credit",))
+        transaction.append(CUSTOMERS, [(account, currency, acting.time, "{}")])
+        transaction.append(CUSTOMER_CHANGES, [(account, canonical(given), 0, acting.now.date().isoformat())])
+        for kind, floor in ((AccountKind.WALLET, -credit_limit), (AccountKind.RECEIVABLE, None)):
+            name = f"{kind.value}:{account}"
+            open_account(transaction, name, kind, currency, owner=account, floor=floor, effective=acting.time)
+        record(transaction, acting, "account created", account=account, after=body)
+        return {"account": account, "currency": currency}
+
+    return once(store, acting, "create account", body, work)
+
+
+def find_customer(reader: Reader, account: str) -> Customer | Diagnostic:
+    """The customer's account as it stands now, or that there is none."""
+    found = reader.rows("SELECT currency, opened FROM customers WHERE account = ?", (account,))
+    if not found:
+        return unknown_account(account)
+    currency, opened = cast(str, found[0][0]), cast(int, found[0][1])
+    attributes, closed = reader.rows(
+        "SELECT attributes, closed FROM customer_changes WHERE account = ? ORDER BY id DESC LIMIT 1", (account,)
+    )[0]
+    own = accounts_owned_by(reader, account)
+    return Customer(
+        account=account,
+        currency=currency,
+        opened=instant(opened).date(),
+        attributes=json.loads(cast(str, attributes)),
+        closed=bool(closed),
+        wallet=next(item for item in own if item.kind is AccountKind.WALLET),
+        receivable=next(item for item in own if item.kind is AccountKind.RECEIVABLE),
+        cards=tuple(item for item in own if item.kind is AccountKind.CARD),
+    )
+
+
+def unknown_account(account: str) -> Diagnostic:
+    """The finding that there is no such account."""
+    hints = ("`ratebook account create` opens one", "`ratebook account list` shows all")
+    return Diagnostic("RB7006", f"there is no account {account}", hints=hints)
+
+
+def list_customers(reader: Reader) -> list[str]:
+    """The names of all accounts, in order."""
+    return [cast(str, name) for (name,) in reader.rows("SELECT account FROM customers ORDER BY account")]
+
+
+def deposit(store: Store, acting: Acting, account: str, amount: int, *, reference: str = "") -> Json | Diagnostic:
+    """Put money that came in through a gateway into the customer's wallet."""
+    return _move(store, acting, "deposit", account, amount, reference, into_wallet=True)
+
+
+def withdraw(store: Store, acting: Acting, account: str, amount: int, *, reference: str = "") -> Json | Diagnostic:
+    """Give money of the wallet back; refused where it would go below zero by more than the credit limit."""
+    return _move(store, acting, "withdrawal", account, amount, reference, into_wallet=False)
+
+
+def _move(
+    store: Store, acting: Acting, kind: str, account: str, amount: int, reference: str, *, into_wallet: bool
+) -> Json | Diagnostic:
+    body = {"account": account, "amount": amount, "reference": reference}
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        customer = find_customer(transaction, account)
+        if isinstance(customer, Diagnostic):
+            return customer
+        gateway = platform_account(transaction, AccountKind.GATEWAY, customer.currency, effective=acting.time)
+        wallet = customer.wallet.id
+        debit, credit = (gateway, wallet) if into_wallet else (wallet, gateway)
+        leg = Transfer(debit, credit, amount, customer.currency, kind, reference)
+        posted = post_one(transaction, acting, kind, [leg])
+        if isinstance(posted, Diagnostic):
+            return posted
+        before = customer.wallet.balance
+        after = before + (amount if into_wallet else -amount)
+        record(transaction, acting, kind, account=account, subject=reference, before=before, after=after)
+        return {"account": account, "transfer": posted.transfers[0], "wallet": after, "currency": customer.currency}
+
+    return once(store, acting, kind, body, work)
+
+
+def post_one(transaction: Transaction, acting: Acting, what: str, legs: list[Leg]) -> Posted | Diagnostic:
+    """Post legs together under the key of the call; what is refused is a finding."""
+    (outcome,) = transaction.post([Request(f"{what}:{acting.key}", tuple(legs), acting.time)])
+    return refusal(outcome) if isinstance(outcome, Refused) else outcome
+
+
+def set_credit_limit(store: Store, acting: Acting, account: str, limit: int) -> Json | Diagnostic:
+    """Change by how much the wallet may go below zero; refused where it is further below already."""
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        customer = find_customer(transaction, account)
+        if isinstance(customer, Diagnostic):
+            return customer
+        if limit < 0:
+            return Diagnostic("RB7003", "a credit limit is not below zero", hints=("0 gives no credit",))
+        refused = set_floor(transaction, customer.wallet, -limit, effective=acting.time)
+        if refused is not None:
+            return refusal(refused)
+        before = customer.credit_limit
+        record(transaction, acting, "credit limit", account=account, before=before, after=limit)
+        return {"account": account, "credit_limit": limit, "before": before}
+
+    return once(store, acting, "credit limit", {"account": account, "limit": limit}, work)
+
+
+def set_attributes(
+    store: Store, acting: Acting, account: str, attributes: Mapping[str, object], *, valid_from: date
+) -> Json | Diagnostic:
+    """Change attributes that rulesets ask for: those named are replaced, None takes one away.
+
+    Billing periods that begin on `valid_from` or later see them.
+    """
+    body = {"account": account, "attributes": dict(attributes), "from": valid_from.isoformat()}
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        customer = find_customer(transaction, account)
+        if isinstance(customer, Diagnostic):
+            return customer
+        merged = {**customer.attributes, **attributes}
+        after = {name: value for name, value in merged.items() if value is not None}
+        transaction.append(
+            CUSTOMER_CHANGES, [(account, canonical(after), int(customer.closed), valid_from.isoformat())]
+        )
+        record(transaction, acting, "attributes", account=account, before=dict(customer.attributes), after=after)
+        return {"account": account, "attributes": after}
+
+    return once(store, acting, "attributes", body, work)
+
+
+def close_customer(store: Store, acting: Acting, account: str) -> Json | Diagnostic:
+    """Close an account: no subscription runs, nothing is left in the wallet or on cards, nothing is owed."""
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        customer = find_customer(transaction, account)
+        if isinstance(customer, Diagnostic):
+            return customer
+        running = transaction.rows(
+            "SELECT plan FROM subscriptions WHERE account = ? AND id IN "
+            "(SELECT max(id) FROM subscriptions GROUP BY number) AND end_day = ''",
+            (account,),
+        )
+        if running:
+            hint = "`ratebook subscription end` ends it"
+            return Diagnostic("RB7042", f"account {account} still has plan {cast(str, running[0][0])}", hints=(hint,))
+        promised = transaction.rows(
+            "SELECT id FROM payments WHERE account = ? AND kind = 'refund' "
+            "AND NOT EXISTS (SELECT 1 FROM transfers WHERE key = 'refund confirmed:' || payments.id) "
+            "AND NOT EXISTS (SELECT 1 FROM payments AS undone WHERE undone.of_payment = payments.id)",
+            (account,),
+        )
+        if promised:
+            # Where it fails, its money comes back to this account.
+            hint = "`ratebook outbox list` shows it; wait for its end, or say it with `ratebook outbox resolve`"
+            message = f"refund {cast(int, promised[0][0])} of account {account} is under way"
+            return Diagnostic("RB7019", message, hints=(hint,))
+        for own in (customer.wallet, customer.receivable, *customer.cards):
+            refused = None if own.closed else close_account(transaction, own, effective=acting.time)
+            if refused is not None:
+                return refusal(refused)
+        transaction.append(
+            CUSTOMER_CHANGES, [(account, canonical(dict(customer.attributes)), 1, acting.now.date().isoformat())]
+        )
+        record(transaction, acting, "account closed", account=account)
+        return {"account": account, "closed": True}
+
+    return once(store, acting, "close account", {"account": account}, work)

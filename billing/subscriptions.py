@@ -1,0 +1,320 @@
+"""Subscriptions: an account takes, changes and leaves a plan or a contract of a published ruleset.
+
+A subscription covers its first day and not its last. A change in mid-period ends one and starts the next, so that each
+is prorated as the ruleset says. Nothing changes inside a billed period. An account has at most one subscription of a
+ruleset at a time, for the same usage would be billed twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+from ..diagnostics import Diagnostic
+from ..intake import accounts_of_rows
+from ..ledger.books import SUBSCRIPTIONS
+from ..ledger.store import Reader, Row, Store, Transaction, Value
+from .acting import Acting, Json, canonical, once, record
+from .customers import Customer, find_customer
+from .documents import next_number
+from .rulesets import Published, ruleset_in_force
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRow:
+    """A subscription as it stands: `end` is the first day that it does not cover, None while it runs.
+
+    `attributes` are as they were given; they stand above those of the account.
+    """
+
+    number: int
+    account: str
+    ruleset: str
+    plan: str
+    start: date
+    end: date | None
+    attributes: Mapping[str, object]
+
+    @property
+    def is_never(self) -> bool:
+        """Whether it covers no day, for it was ended before it began."""
+        return self.end is not None and self.end <= self.start
+
+
+_COLUMNS = "number, account, ruleset, plan, start, end_day, attributes"
+
+
+def add_subscription(
+    store: Store,
+    acting: Acting,
+    account: str,
+    ruleset: str,
+    plan: str,
+    start: date,
+    *,
+    end: date | None = None,
+    attributes: Mapping[str, object] | None = None,
+) -> Json | Diagnostic:
+    """Put an account on a plan or contract from a day on."""
+    given = dict(attributes or {})
+    body = {
+        "account": account,
+        "ruleset": ruleset,
+        "plan": plan,
+        "start": start.isoformat(),
+        "end": _text(end),
+        "attributes": given,
+    }
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        customer = _open_customer(transaction, account)
+        if isinstance(customer, Diagnostic):
+            return customer
+        new = SubscriptionRow(0, account, ruleset, plan, start, end, given)
+        wrong = _refused(transaction, customer, new)
+        if wrong is not None:
+            return wrong
+        number = _begin(transaction, new)
+        record(transaction, acting, "subscription added", account=account, subject=str(number), after=body)
+        return {"subscription": number, "account": account, "plan": plan}
+
+    return once(store, acting, "add subscription", body, work)
+
+
+def add_subscriptions(store: Store, acting: Acting, rows: list[SubscriptionRow]) -> Json | Diagnostic:
+    """Put many accounts on plans at once, all or none; the numbers that the rows have are not looked at."""
+    body = {"rows": [[item.account, item.ruleset, item.plan, _text(item.start), _text(item.end)] for item in rows]}
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        for new in rows:
+            customer = _open_customer(transaction, new.account)
+            wrong = customer if isinstance(customer, Diagnostic) else _refused(transaction, customer, new)
+            if wrong is not None:
+                return wrong
+            number = _begin(transaction, new)
+            record(transaction, acting, "subscription added", account=new.account, subject=str(number), after=new.plan)
+        return {"subscriptions": len(rows)}
+
+    return once(store, acting, "add subscriptions", body, work)
+
+
+def change_subscription(
+    store: Store,
+    acting: Acting,
+    number: int,
+    day: date,
+    *,
+    plan: str | None = None,
+    attributes: Mapping[str, object] | None = None,
+) -> Json | Diagnostic:
+    """Give a subscription another plan, or other attributes, from a day on; None takes an attribute away.
+
+    The subscription ends on that day and another one begins.
+    """
+    changes = dict(attributes or {})
+    body = {"subscription": number, "day": day.isoformat(), "plan": plan, "attributes": changes}
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        old = _running(transaction, number, day)
+        if isinstance(old, Diagnostic):
+            return old
+        customer = _open_customer(transaction, old.account)
+        if isinstance(customer, Diagnostic):
+            return customer
+        merged = {name: value for name, value in {**old.attributes, **changes}.items() if value is not None}
+        new = SubscriptionRow(0, old.account, old.ruleset, plan or old.plan, day, old.end, merged)
+        transaction.append(SUBSCRIPTIONS, [_row(old, end=day)])
+        wrong = _refused(transaction, customer, new)
+        if wrong is not None:
+            return wrong
+        begun = _begin(transaction, new)
+        before, after = [old.plan, dict(old.attributes)], [new.plan, merged]
+        record(
+            transaction,
+            acting,
+            "subscription changed",
+            account=old.account,
+            subject=str(begun),
+            before=before,
+            after=after,
+        )
+        return {"subscription": begun, "account": old.account, "plan": new.plan, "before": number}
+
+    return once(store, acting, "change subscription", body, work)
+
+
+def end_subscription(store: Store, acting: Acting, number: int, day: date) -> Json | Diagnostic:
+    """End a subscription: `day` is the first day that it does not cover."""
+
+    def work(transaction: Transaction) -> Json | Diagnostic:
+        old = _running(transaction, number, day)
+        if isinstance(old, Diagnostic):
+            return old
+        transaction.append(SUBSCRIPTIONS, [_row(old, end=day)])
+        record(
+            transaction,
+            acting,
+            "subscription ended",
+            account=old.account,
+            subject=str(number),
+            before=_text(old.end),
+            after=day.isoformat(),
+        )
+        return {"subscription": number, "account": old.account, "end": day.isoformat()}
+
+    return once(store, acting, "end subscription", {"subscription": number, "day": day.isoformat()}, work)
+
+
+def find_subscription(reader: Reader, number: int) -> SubscriptionRow | Diagnostic:
+    """A subscription as it stands, or that there is none."""
+    found = reader.rows(f"SELECT {_COLUMNS} FROM subscriptions WHERE number = ? ORDER BY id DESC LIMIT 1", (number,))
+    if not found:
+        hint = "`ratebook subscription list` shows all"
+        return Diagnostic("RB7047", f"there is no subscription {number}", hints=(hint,))
+    return _subscription(found[0])
+
+
+def list_subscriptions(
+    reader: Reader, *, account: str | None = None, ruleset: str | None = None, through: int | None = None
+) -> list[SubscriptionRow]:
+    """Subscriptions by account and first day, as they stand or stood at a place in the sequence."""
+    conditions, given = [], list[str | int]()
+    for column, value in (("account", account), ("ruleset", ruleset)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            given.append(value)
+    bound = "" if through is None else " WHERE id <= ?"
+    parameters: Row = [*([] if through is None else [through]), *given]
+    where = "".join(f" AND {condition}" for condition in conditions)
+    rows = reader.rows(
+        f"SELECT {_COLUMNS} FROM subscriptions WHERE id IN (SELECT max(id) FROM subscriptions{bound} GROUP BY number)"
+        f"{where}",
+        parameters,
+    )
+    # Databases sort texts each in their way; the order of documents is that of code points.
+    return sorted(map(_subscription, rows), key=lambda item: (item.account, item.start, item.number))
+
+
+def subscription_rows(reader: Reader, account: str) -> list[SubscriptionRow]:
+    """The subscriptions of one account as they stand, by number."""
+    rows = reader.rows(f"SELECT {_COLUMNS} FROM subscriptions WHERE account = ? ORDER BY id", (account,))
+    return list({item.number: item for item in map(_subscription, rows)}.values())
+
+
+def billed_through(reader: Reader, number: int) -> date | None:
+    """The end of the latest billed period of a subscription."""
+    found = reader.rows(
+        "SELECT max(period_end) FROM invoices WHERE subscription = ? AND kind IN ('invoice', 'nothing')", (number,)
+    )
+    return None if found[0][0] is None else date.fromisoformat(cast(str, found[0][0]))
+
+
+def _open_customer(transaction: Transaction, account: str) -> Customer | Diagnostic:
+    customer = find_customer(transaction, account)
+    if not isinstance(customer, Diagnostic) and customer.closed:
+        return Diagnostic("RB7008", f"account {account} is closed", hints=("open another account",))
+    return customer
+
+
+def _running(transaction: Transaction, number: int, day: date) -> SubscriptionRow | Diagnostic:
+    """A subscription that may end on a day."""
+    old = find_subscription(transaction, number)
+    if isinstance(old, Diagnostic):
+        return old
+    if old.end is not None and old.end <= day:
+        return Diagnostic("RB7052", f"subscription {number} ends on {old.end} already", hints=("name an earlier day",))
+    if day < old.start:
+        hint = f"name {old.start} to have it never begin, or a later day"
+        return Diagnostic("RB7052", f"subscription {number} only starts on {old.start}", hints=(hint,))
+    billed = billed_through(transaction, number)
+    if billed is not None and day < billed:
+        return _inside_billed(number, billed)
+    return old
+
+
+def _inside_billed(number: int, billed: date) -> Diagnostic:
+    hints = (f"name {billed} or a later day", "a credit note takes back what was billed too much")
+    return Diagnostic("RB7045", f"subscription {number} is billed to {billed}, and that stays", hints=hints)
+
+
+def _refused(transaction: Transaction, customer: Customer, new: SubscriptionRow) -> Diagnostic | None:
+    """Why a subscription cannot begin: by its ruleset, its own words, or what stands beside it."""
+    published = ruleset_in_force(transaction, new.ruleset)
+    if isinstance(published, Diagnostic):
+        return published
+    if published.currency != customer.currency:
+        message = f"{published.name} is in {published.currency}, account {new.account} in {customer.currency}"
+        return Diagnostic("RB7044", message, hints=(f"open an account in {published.currency}",))
+    wrong = _invalid(published, customer, new)
+    if wrong is not None:
+        return wrong
+    for other in list_subscriptions(transaction, account=new.account, ruleset=new.ruleset):
+        if other.is_never:
+            continue
+        if (new.end is None or other.start < new.end) and (other.end is None or new.start < other.end):
+            until = "has no end" if other.end is None else f"ends before {other.end}"
+            message = f"account {new.account} has plan {other.plan} from {other.start}, which {until}"
+            ways_out = (f"change it: `ratebook subscription change {other.number}`", "end it first")
+            return Diagnostic("RB7046", message, hints=ways_out)
+    closed = _closed_for(transaction, new.account, new.ruleset)
+    if closed is not None and new.start < closed:
+        hints = (f"start it on {closed} or later",)
+        return Diagnostic("RB7045", f"account {new.account} is billed to {closed}, and that stays", hints=hints)
+    return None
+
+
+def _closed_for(reader: Reader, account: str, ruleset: str) -> date | None:
+    """To which day an account's subscriptions of a ruleset are billed: to the end of what they cover of a period."""
+    ends = []
+    for other in list_subscriptions(reader, account=account, ruleset=ruleset):
+        billed = billed_through(reader, other.number)
+        if billed is not None:
+            ends.append(billed if other.end is None else min(billed, other.end))
+    return max(ends, default=None)
+
+
+def _invalid(published: Published, customer: Customer, new: SubscriptionRow) -> Diagnostic | None:
+    """What intake says of the subscription as a row of an accounts file."""
+    program = published.program
+    known = {name: value for name, value in customer.attributes.items() if name in program.schema.attributes}
+    unknown = [name for name in new.attributes if name not in program.schema.attributes]
+    if unknown:
+        hint = f"the ruleset has {', '.join(program.schema.attributes) or 'no attributes'}"
+        return Diagnostic("RB2001", f"accounts have no attribute {unknown[0]}", hints=(hint,))
+    row = {"account": new.account, "plan": new.plan, "start": new.start.isoformat(), **known, **new.attributes}
+    if new.end is not None:
+        row["end"] = new.end.isoformat()
+    intake = accounts_of_rows([row], program.schema, name="subscription")
+    return intake.rejects[0].diagnostic if intake.rejects else None
+
+
+def _begin(transaction: Transaction, new: SubscriptionRow) -> int:
+    number = next_number(transaction, "subscription")
+    transaction.append(SUBSCRIPTIONS, [_row(new, number=number, end=new.end)])
+    return number
+
+
+def _row(item: SubscriptionRow, *, end: date | None, number: int | None = None) -> Row:
+    own = item.number if number is None else number
+    attributes = canonical(dict(item.attributes))
+    return (own, item.account, item.ruleset, item.plan, item.start.isoformat(), _text(end), attributes)
+
+
+def _text(day: date | None) -> str:
+    return "" if day is None else day.isoformat()
+
+
+def _subscription(row: tuple[Value, ...]) -> SubscriptionRow:
+    number, account, ruleset, plan, start, end, attributes = row
+    return SubscriptionRow(
+        cast(int, number),
+        cast(str, account),
+        cast(str, ruleset),
+        cast(str, plan),
+        date.fromisoformat(cast(str, start)),
+        date.fromisoformat(cast(str, end)) if end else None,
+        json.loads(cast(str, attributes)),
+    )

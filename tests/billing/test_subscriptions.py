@@ -1,0 +1,127 @@
+"""Taking, changing and leaving a plan: what is prorated, what is refused, and that billed periods stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from ratebook.billing.acting import Json
+from ratebook.billing.customers import create_customer
+from ratebook.billing.subscriptions import (
+    add_subscription,
+    change_subscription,
+    end_subscription,
+    find_subscription,
+    list_subscriptions,
+)
+from ratebook.diagnostics import Diagnostic
+
+GYM = """
+ruleset gym "Gym":
+  currency EUR
+  time zone Europe/Berlin
+
+account:
+  kind: one of member, student, default member
+
+plan small "Small" from 2026-01-01:
+  fee base "Base" €31.00 per month
+
+plan large "Large" from 2026-01-01:
+  fee base "Base" €62.00 per month
+
+plan own "From its start" from 2026-01-01:
+  billed monthly from start
+  fee base "Base" €31.00 per month
+
+discount young "Students":
+  50% off base
+  when account.kind is student
+"""
+
+
+def code(answer: Json | Diagnostic) -> str:
+    assert isinstance(answer, Diagnostic), answer
+    return answer.code
+
+
+def totals(books: Any) -> list[tuple[object, ...]]:
+    return books.rows("SELECT plan, period_start, total FROM invoices ORDER BY id")  # type: ignore[no-any-return]
+
+
+def test_a_change_in_mid_period_bills_each_plan_for_its_days(books: Any) -> None:
+    books.publish(GYM)
+    number = books.subscribe("ann", "gym", "small", "2026-01-01")
+    answer = books.done(
+        change_subscription(books.store, books.acting("2026-01-10"), number, date(2026, 1, 11), plan="large")
+    )
+    assert answer["before"] == number
+    books.bill("gym", "2026-01", "2026-02-01")
+    assert totals(books) == [("small", "2026-01-01", 1000), ("large", "2026-01-01", 4200)]
+    first, second = books.store.read(lambda reader: list_subscriptions(reader, account="ann"))
+    assert (first.end, second.start, second.end) == (date(2026, 1, 11), date(2026, 1, 11), None)
+    assert books.problems() == []
+
+
+def test_attributes_change_with_the_subscription(books: Any) -> None:
+    books.publish(GYM)
+    number = books.subscribe("ann", "gym", "small", "2026-01-01", kind="student")
+    books.done(
+        change_subscription(
+            books.store, books.acting("2026-01-10"), number, date(2026, 2, 1), attributes={"kind": "member"}
+        )
+    )
+    books.bill("gym", "2026-01", "2026-02-01")
+    books.bill("gym", "2026-02", "2026-03-01")
+    assert [row[2] for row in totals(books)] == [1550, 3100]
+
+
+def test_an_anniversary_period_is_billed_when_it_is_over(books: Any) -> None:
+    books.publish(GYM)
+    books.subscribe("ann", "gym", "own", "2026-01-15")
+    assert books.bill("gym", "2026-01", "2026-02-14").invoices == 0
+    assert books.bill("gym", "2026-01", "2026-02-15").invoices == 1
+    assert totals(books) == [("own", "2026-01-15", 3100)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"ruleset": "pool"}, "RB7043"),
+        ({"plan": "medium"}, "RB3101"),
+        ({"attributes": {"kind": "child"}}, "RB3104"),
+        ({"attributes": {"size": "1"}}, "RB2001"),
+        ({"end": date(2026, 1, 1)}, "RB3108"),
+        ({"account": "bob"}, "RB7006"),
+        ({"account": "eve"}, "RB7044"),
+    ],
+)
+def test_what_cannot_begin_is_refused_without_effect(books: Any, change: dict[str, Any], expected: str) -> None:
+    books.publish(GYM)
+    for account, currency in (("ann", "EUR"), ("eve", "USD")):
+        books.done(create_customer(books.store, books.acting(), account, currency))
+    given: dict[str, Any] = {"account": "ann", "ruleset": "gym", "plan": "small", "start": date(2026, 1, 1), **change}
+    assert code(add_subscription(books.store, books.acting(), **given)) == expected
+    assert books.rows("SELECT count(*) FROM subscriptions") == [(0,)]
+
+
+def test_two_at_a_time_and_billed_days_are_refused(books: Any, acting: Callable[..., Any]) -> None:
+    books.publish(GYM)
+    number = books.subscribe("ann", "gym", "small", "2026-01-01")
+    store = books.store
+    assert code(add_subscription(store, acting(), "ann", "gym", "large", date(2026, 3, 1))) == "RB7046"
+    books.bill("gym", "2026-01", "2026-02-01")
+    assert code(end_subscription(store, acting(), number, date(2026, 1, 20))) == "RB7045"
+    assert code(change_subscription(store, acting(), number, date(2026, 1, 31), plan="large")) == "RB7045"
+    assert code(end_subscription(store, acting(), number, date(2025, 12, 20))) == "RB7052"
+    assert code(end_subscription(store, acting(), 99, date(2026, 3, 1))) == "RB7047"
+    books.done(end_subscription(store, acting(), number, date(2026, 2, 1)))
+    assert code(end_subscription(store, acting(), number, date(2026, 2, 1))) == "RB7052"
+    assert code(add_subscription(store, acting(), "ann", "gym", "small", date(2026, 1, 20))) == "RB7046"
+    books.subscribe("ann", "gym", "large", "2026-02-01")
+    found = store.read(lambda reader: find_subscription(reader, number))
+    assert not isinstance(found, Diagnostic)
+    assert found.end == date(2026, 2, 1)
