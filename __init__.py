@@ -15,10 +15,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import RatebookError, Ruleset, compile, explain, load, quote, rate  # noqa: A004
+    from .api import RatebookError, Ruleset, add_usage, compile, explain, load, quote, rate  # noqa: A004
+    from .billing.usage import UsageAdded
     from .engine.statement import Line, Statement
 
-__all__ = ["Line", "RatebookError", "Ruleset", "Statement", "compile", "explain", "load", "quote", "rate"]
+__all__ = [
+    "Line",
+    "RatebookError",
+    "Ruleset",
+    "Statement",
+    "UsageAdded",
+    "add_usage",
+    "compile",
+    "explain",
+    "load",
+    "quote",
+    "rate",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -26,6 +39,10 @@ def __getattr__(name: str) -> object:
         from .engine import statement
 
         return getattr(statement, name)
+    if name == "UsageAdded":
+        from .billing import usage
+
+        return usage.UsageAdded
     if name in __all__:
         from . import api
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Severity, Source
-from .engine.compiler.compile import MAX_BYTES, Compiled, compile_ruleset
 from .engine.period import DateRange, billing_period, parse_period
 from .engine.plan import Plan, Program
 from .engine.statement import Statement
 from .engine.usage import AccountUsage
 
 if TYPE_CHECKING:
+    from .billing.usage import UsageAdded
+    from .engine.compiler.compile import Compiled
     from .intake import Reject
 
 
@@ -64,6 +65,8 @@ def compile(text: str, *, name: str = "ruleset.rates", imports: Mapping[str, str
     `name` is how statements and messages cite it; `imports` maps paths of imported files and of price files to their
     texts. Raises `RatebookError` with every error.
     """
+    from .engine.compiler.compile import compile_ruleset
+
     files = dict(imports or {})
     return _ruleset(compile_ruleset(Source(name, text), files.get))
 
@@ -186,6 +189,38 @@ def _quoted_period(program: Program, name: str, period: str | None) -> tuple[Pla
     return version, billing_period(version.billing, day, day)
 
 
+def add_usage(
+    database: str,
+    usage: Iterable[str | Path] | Iterable[Mapping[str, object]],
+    *,
+    actor: str = "program",
+    skip_bad_rows: bool = False,
+) -> UsageAdded:
+    """Add the usage of files, or rows, to a database: each event counts once for ever, by its source and id.
+
+    `database` is a file, or `postgresql://…`. Rows need an `id`. Call it again with the same where it was broken off.
+    Raises `RatebookError` with every mistake of every row, and nothing is added then; with `skip_bad_rows` the rest is.
+    """
+    from .billing.acting import Acting
+    from .billing.usage import add_usage as add
+    from .ledger.store import StoreError, open_store
+
+    try:
+        store = open_store(database)
+        try:
+            added = add(store, Acting(actor, datetime.now(UTC), "", ""), usage, skip_bad_rows=skip_bad_rows)
+        finally:
+            store.close()
+    except StoreError as error:
+        raise RatebookError([error.finding]) from None
+    if isinstance(added, Diagnostic):
+        raise RatebookError([added])
+    if not added.is_sound and not skip_bad_rows:
+        _raise_rejects(added.rejects)
+        raise RatebookError([item for item in added.findings if item.severity is Severity.ERROR])
+    return added
+
+
 def explain(ruleset: Ruleset, statement: Statement, *, line: str | None = None, language: str | None = None) -> str:
     """Every amount of a statement, from the quantity and the rule to the last rounding, as text."""
     from .engine.evaluators.turning import turning_points
@@ -260,6 +295,8 @@ def compile_file(
 
     With `prove` its promises are decided too.
     """
+    from .engine.compiler.compile import MAX_BYTES, compile_ruleset
+
     text = read_text(path)
     if isinstance(text, Diagnostic):
         return text
