@@ -33,6 +33,8 @@ _CHAPTERS = {
     "RB40": "Rating",
     "RB50": "Examples",
     "RB60": "Documents",
+    "RB70": "Ledger",
+    "RB71": "Audit",
     "RB90": "Files and commands",
 }
 

@@ -26,6 +26,29 @@ java_runtime() {
   fi
 }
 
+# postgresql_server: sees to the programs of PostgreSQL, with which the tests make a server of their own, unless
+# RATEBOOK_TEST_POSTGRESQL names one. Installs them where that is allowed, without a server that starts by itself.
+postgresql_server() {
+  if [ -n "${RATEBOOK_TEST_POSTGRESQL:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+    return
+  fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+  else
+    echo "The tests of the ledger need PostgreSQL: apt-get install postgresql, or RATEBOOK_TEST_POSTGRESQL=postgresql://user@host" >&2
+    exit 2
+  fi
+}
+
+# hledger_program: installs hledger, which the tests hold a journal to, where that is allowed; they say so elsewhere.
+hledger_program() {
+  if ! command -v hledger >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends hledger >/dev/null || true
+  fi
+}
+
 # install EXTRA: installs the project with an extra ("" for none) unless this was done for the same pyproject.toml.
 install() {
   local stamp="$environment/.ratebook-${1:-base}" wanted

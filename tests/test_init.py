@@ -19,7 +19,8 @@ def run(*arguments: str) -> Result:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    """The files of a folder without those of the database."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("ratebook.db"))
 
 
 def commands(result: Result) -> list[list[str]]:
@@ -40,7 +41,7 @@ def test_writes_the_starter(tmp_path: Path) -> None:
 def test_what_it_prints_can_be_pasted(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = commands(run("init", folder))
-    assert [command[1] for command in printed] == ["check", "test", "rate"]
+    assert [command[1] for command in printed] == ["check", "test", "rate", "bill", "bill"]
     for _, *arguments in printed:
         result = run(*arguments)
         assert result.exit_code == 0, result.output

@@ -9,7 +9,19 @@ import pytest
 
 import ratebook
 
-NAMES = ["Line", "RatebookError", "Ruleset", "Statement", "compile", "explain", "load", "quote", "rate"]
+NAMES = [
+    "Line",
+    "RatebookError",
+    "Ruleset",
+    "Statement",
+    "UsageAdded",
+    "add_usage",
+    "compile",
+    "explain",
+    "load",
+    "quote",
+    "rate",
+]
 HEAVY = ("lark", "duckdb", "jinja2", "pydantic", "babel", "click", "holidays")
 
 
