@@ -22,7 +22,7 @@ from ratebook.engine.derivation import replay
 from ratebook.engine.evaluators.meter import Sample, aggregate, stretches
 from ratebook.engine.evaluators.rate import billing_periods_of, rate
 from ratebook.engine.period import DateRange, Period
-from ratebook.engine.plan import Aggregation, LevelKind, OfEach, Program
+from ratebook.engine.plan import Aggregation, Bound, LevelKind, OfEach, Program
 from ratebook.engine.schedule import (
     Band,
     DependsOn,
@@ -341,8 +341,14 @@ def test_what_is_left_of_the_lines_is_what_the_next_stage_sees(
         for line in result.lines
         if line.kind not in (LineKind.TAX, LineKind.INCLUDED_TAX, LineKind.ROUNDING, LineKind.PREPAID)
     ]
+    end = period.end if subscription.end is None else min(period.end, subscription.end)
+    share = Fraction((end - max(period.start, subscription.start)).days, (period.end - period.start).days)
+
+    def limit_of(bound: Bound) -> int:
+        return program.money.round(bound.amount * (share if bound.prorated else 1), program.line_rounding)
+
     for cap in caps:
-        limit = program.money.round(cap.bound.amount, program.line_rounding)
+        limit = limit_of(cap.bound)
         assert sum(line.amount for line in before_taxes) <= limit
     for bound in plan.bounds:
         if (
@@ -350,7 +356,7 @@ def test_what_is_left_of_the_lines_is_what_the_next_stage_sees(
             and not bound.lines
             and not any(item.kind.value == "cap" for item in plan.bounds)
         ):
-            limit = program.money.round(bound.bound.amount, program.line_rounding)
+            limit = limit_of(bound.bound)
             assert sum(line.amount for line in before_taxes) >= limit
 
 
