@@ -22,6 +22,7 @@ from .account_facts import Due, covered_of, facts_of_accounts
 from .drafts import ADJUSTMENT, DraftLine, lines_of_statement
 from .rating import DueAccount, Rated, latest_end, rate_account
 from .rulesets import Published, ruleset_by_hash
+from .stored.parts import Part, engine, parts_of
 from .usage_facts import usage_of_account
 
 
@@ -66,7 +67,31 @@ def _late(reader: Reader, ruleset: str, since: int, place: int) -> dict[tuple[st
         (since, place, place, ruleset),
     ):
         first[cast(str, account), cast(int, subscription)] = cast(str, start)
+    for part in parts_of(reader, after=since, through=place):
+        for key, begin in _late_in(reader, part, ruleset, place):
+            first[key] = min(begin, first.get(key, begin))
     return {key: _billed_since(reader, key, start, place) for key, start in first.items()}
+
+
+def _late_in(reader: Reader, part: Part, ruleset: str, place: int) -> Iterator[tuple[tuple[str, int], str]]:
+    """The same for the events of a file of usage: it came after the runs whose places are before its own."""
+    billed = reader.rows(
+        "SELECT account, subscription, period_start, starts, ends FROM invoices WHERE ruleset = ? "
+        "AND kind IN ('invoice', 'nothing') AND id <= ? AND run < ? AND starts <= ? AND ends > ?",
+        (ruleset, place, part.id, part.last, part.first),
+    )
+    if not billed:
+        return
+    with engine([part]) as cursor:
+        found = cursor.execute(
+            "WITH billed AS (SELECT unnest(?::VARCHAR[]) AS account, unnest(?::BIGINT[]) AS subscription, "
+            "unnest(?::VARCHAR[]) AS period_start, unnest(?::BIGINT[]) AS starts, unnest(?::BIGINT[]) AS ends) "
+            "SELECT account, subscription, min(period_start) FROM billed JOIN read_parquet(?) AS filed "
+            "USING (account) WHERE starts <= time AND time < ends GROUP BY account, subscription",
+            [*map(list, zip(*billed, strict=True)), part.pattern],
+        ).fetchall()
+    for account, subscription, start in found:
+        yield (account, subscription), start
 
 
 def _billed_since(reader: Reader, key: tuple[str, int], start: str, place: int) -> list[_Billed]:

@@ -25,6 +25,7 @@ from .authorizations import Authorization, ended, holds_of, open_authorization
 from .live import Priced, Row, leg_of, price_in, read_rows, write
 from .live_period import Memory, memory_of, period_of
 from .live_sources import Share, sources_of
+from .stored.lookup import kept
 from .usage_rows import UsageRow
 
 
@@ -136,7 +137,7 @@ def _row_of(
     (row,) = read_rows(transaction, memory, [event])
     if isinstance(row, Diagnostic):
         return row
-    if transaction.rows("SELECT 1 FROM usage_events WHERE source = ? AND event_id = ?", (row.source, row.event_id)):
+    if kept(transaction, [row.identity]):
         hint = "cancel the authorization: what it was for has been kept already"
         return Diagnostic("RB3009", f"event {row.event_id} came before", hints=(hint,))
     return row

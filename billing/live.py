@@ -25,6 +25,7 @@ from .acting import Acting, Json, canonical, instant, record, refusal, remember,
 from .live_period import LivePeriod, Memory, keep, memory_of, period_of, program_in_force
 from .live_sources import Share, Sources, given_back, shares_of, sources_of
 from .rating import in_minor_units
+from .stored.lookup import kept
 from .usage_facts import usage_fact
 from .usage_rows import METER, Subscribed, UsageRow, read_usage_rows
 
@@ -162,12 +163,9 @@ def _answer(transaction: Transaction, acting: Acting, memory: Memory, row: Usage
         return _other_content(row)
     if before is not None:
         return before
-    kept = transaction.rows(
-        "SELECT fingerprint FROM usage_events WHERE source = ? AND event_id = ?", (row.source, row.event_id)
-    )
-    if kept:
-        same = kept[0][0] == row.fingerprint
-        return _kept_before(row) if same else _other_content(row)
+    content = kept(transaction, [row.identity]).get(row.identity)
+    if content is not None:
+        return _kept_before(row) if content == row.fingerprint else _other_content(row)
     answer = charge(transaction, acting, memory, row)
     if not isinstance(answer, Refused | Diagnostic) or _is_about_funds(answer):
         remember(transaction, key, asked, answer)

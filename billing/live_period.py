@@ -30,6 +30,7 @@ from .account_facts import DAYS_OVERDUE, OVERDUE, AccountFacts, Due, covered_of,
 from .account_facts import subscription_of as subscription_from
 from .acting import canonical, instant, microseconds
 from .rulesets import ruleset_by_hash
+from .stored.events import Asked, stored_events
 from .subscriptions import SubscriptionRow, subscription_rows
 from .usage_facts import usage_fact, usage_of_account
 
@@ -230,22 +231,12 @@ def _catch_up(
     covered = due.instants(ZoneInfo(program.zone))
     account = due.subscription.account
     last = through
-    for number, source, event_id, event, time, fields in reader.rows(
-        "SELECT id, source, event_id, event, time, fields FROM usage_events WHERE account = ? AND id > ? ORDER BY id",
-        (account, through),
-    ):
-        last = cast(int, number)
-        if cast(int, time) >= microseconds(covered.end):
+    for row in stored_events(reader, Asked(account=account, after=through)):
+        last = row.place
+        if row.time >= microseconds(covered.end):
             continue
-        fact = usage_fact(
-            program.schema,
-            account,
-            cast(str, event),
-            instant(cast(int, time)),
-            json.loads(cast(str, fields)),
-            cast(str, event_id),
-            cast(str, source),
-        )
+        time, fields = instant(row.time), json.loads(row.fields)
+        fact = usage_fact(program.schema, account, row.event, time, fields, row.event_id, row.source)
         if fact is None:
             continue
         if not isinstance(fact, UsageEvent) or not covered.contains(fact.time):
@@ -261,10 +252,11 @@ def _anew(reader: Reader, program: Program, subscription: Subscription, due: Due
     account, end = subscription.account, due.instants(ZoneInfo(program.zone)).end
     usage = usage_of_account(reader, program.schema, account, through=EVERYTHING, until=end)
     ((last,),) = reader.rows("SELECT coalesce(max(id), 0) FROM usage_events WHERE account = ?", (account,))
+    ((file,),) = reader.rows("SELECT coalesce(max(id), 0) FROM usage_files")
     running = open_period(program, subscription, due.period, usage)
     if isinstance(running, Diagnostic):
         return running
-    return LivePeriod(due, program, running, cast(int, last))
+    return LivePeriod(due, program, running, max(cast(int, last), cast(int, file)))
 
 
 def _asked(subscription: Subscription) -> str:

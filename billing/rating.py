@@ -27,7 +27,8 @@ from ..ledger.requests import AccountId
 from ..ledger.store import Store
 from ..money import MoneyUnit, Rounding
 from .account_facts import AccountFacts, Due, HeldCard, Place, row_of, subscription_of
-from .usage_facts import accounts_without_decimals, usage_of_account, write_usage_file
+from .usage_facts import usage_of_account
+from .usage_tables import accounts_without_decimals, write_usage
 
 ONE_BY_ONE_MAX = 500
 """Up to so many accounts are rated one by one: it is faster than to start the columnar evaluator."""
@@ -86,12 +87,12 @@ def rated(
         yield one_by_one(store, program, alone, place)
         return
     with TemporaryDirectory(prefix="ratebook-") as folder:
-        usage, table = Path(folder) / "usage.jsonl", Path(folder) / "accounts.csv"
+        table = Path(folder) / "accounts.csv"
         write_accounts_file(program, rest, table)
         names, span = {account.facts.account for account in rest}, span_of(program, rest)
-        store.read(
-            lambda reader: write_usage_file(
-                reader, program.schema, usage, accounts=names, through=place.usage, span=span
+        usage = store.read(
+            lambda reader: write_usage(
+                reader, program.schema, Path(folder), accounts=names, table=table, through=place.usage, span=span
             )
         )
         with by_columns(program, rest, within, usage, table) as found:
@@ -217,13 +218,13 @@ def _cell(value: object) -> str:
 
 @contextmanager
 def by_columns(
-    program: Program, accounts: Sequence[DueAccount], within: DateRange, usage: Path, table: Path
+    program: Program, accounts: Sequence[DueAccount], within: DateRange, usage: Sequence[Path], table: Path
 ) -> Iterator[Iterator[Rated | Diagnostic]]:
     """Statements by the columnar evaluator, without derivations."""
     from ..intake.columnar.run import rate_columnar
 
     due = [item for account in accounts for item in account.due]
-    with rate_columnar(program, [usage], table, within, unique_ids=True) as run:
+    with rate_columnar(program, list(usage), table, within, unique_ids=True) as run:
         assert run.is_sound, [str(item) for item in (*run.findings, *run.rejects)][:5]
         refused = {item.place.removeprefix("account "): item for item in run.refusals}
         yield _matched(due, run.statements(), refused)

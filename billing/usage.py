@@ -8,23 +8,33 @@ lines. Events may come in any order.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar, cast
 
 from ..diagnostics import Diagnostic, Severity
+from ..intake.files import UnreadableFileError
+from ..intake.parquet import read_errors
 from ..intake.rejects import Reject
 from ..ledger.books import USAGE_EVENTS
-from ..ledger.store import Reader, Row, Store, Transaction
+from ..ledger.store import Reader, Store, StoreError, Transaction
 from .acting import Acting, instant, microseconds, record
 from .rulesets import rulesets_in_force
+from .stored.events import Asked, events_by_time
+from .stored.intake import Conflict, add_files, looked_at_again, sorted_rows
+from .stored.lookup import kept
+from .stored.spool import Spool
 from .usage_rows import METER, ReadUsage, Subscribed, UsageRow, read_usage_files, read_usage_rows
 
 T = TypeVar("T")
 
 ROWS_PER_COMMIT = 5_000
+FILED_FROM = 100_000
+"""From so many rows on an intake becomes files of Parquet beside the database, where it has a folder for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +64,74 @@ def add_usage(
     usage: Iterable[str | Path] | Iterable[Mapping[str, object]],
     *,
     skip_bad_rows: bool = False,
+    filed_from: int | None = None,
 ) -> UsageAdded | Diagnostic:
     """Add the usage of files, or rows that a program hands over; all rows are checked before one is added.
 
-    Rows are added a few thousand a commit. Where a call is broken off, the same call again adds the rest.
+    Rows are added a few thousand a commit. From `filed_from` rows on, `FILED_FROM` where nothing is said, all of them
+    are added in one, as files beside the database. Where a call is broken off, the same call again adds the rest.
     """
-    given = list(usage)
+    given, many = list(usage), FILED_FROM if filed_from is None else filed_from
     subscribed = store.read(subscribed_accounts)
     if not subscribed.schemas:
         hints = ("`ratebook publish FILE` publishes one", "`ratebook subscription add` puts an account on a plan")
         return Diagnostic("RB7054", "no account is subscribed to a published ruleset", hints=hints)
-    if given and isinstance(given[0], Mapping):
-        read = read_usage_rows(cast("list[Mapping[str, object]]", given), subscribed)
-    else:
-        read = read_usage_files(cast("list[str | Path]", given), subscribed)
+    with _aside(store) as spool:
+        if given and isinstance(given[0], Mapping):
+            rows = cast("list[Mapping[str, object]]", given)
+            read = read_usage_rows(rows, subscribed, many=many, spool=spool)
+        else:
+            read = read_usage_files(cast("list[str | Path]", given), subscribed, many=many, spool=spool)
+        if read.spool is not None:
+            return _add_filed(store, acting, read, read.spool, skip_bad_rows=skip_bad_rows)
     return _add(store, acting, read, skip_bad_rows=skip_bad_rows)
+
+
+@contextmanager
+def _aside(store: Store) -> Iterator[Callable[[], Spool] | None]:
+    """What makes a place for rows on their way into files, once there are many; None where there can be no files."""
+    folder = store.read(lambda reader: reader.folder)
+    if folder is None:
+        yield None
+        return
+    with ExitStack() as stack:
+
+        def spool() -> Spool:
+            folder.mkdir(parents=True, exist_ok=True)
+            return Spool(Path(stack.enter_context(TemporaryDirectory(prefix=".incoming-", dir=folder))))
+
+        try:
+            with read_errors():
+                yield spool
+        except (OSError, UnreadableFileError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            hints = ("nothing was added; the same can be added again once there is room",)
+            raise StoreError(
+                Diagnostic("RB7035", f"usage cannot be written: {reason}", hints=hints, place=str(folder))
+            ) from error
+
+
+def _add_filed(store: Store, acting: Acting, read: ReadUsage, spool: Spool, *, skip_bad_rows: bool) -> UsageAdded:
+    done: tuple[int, int] | None = (0, 0)
+    with sorted_rows(store, spool) as found:
+        while True:
+            for conflict in found.conflicts:
+                _reject_conflict(read, conflict)
+            if not (read.is_sound or skip_bad_rows):
+                break
+            done = add_files(store, acting, spool, found, store.read(_billed_to))
+            if done is not None:
+                break
+            # Somebody else added some of it meanwhile.
+            found = looked_at_again(store, found)
+    added, late = done or (0, 0)
+    repeated = found.repeated + found.kept
+    return UsageAdded(read.read, added, repeated, late, read.rejected, tuple(read.rejects), tuple(read.findings))
+
+
+def _reject_conflict(read: ReadUsage, conflict: Conflict) -> None:
+    where = f"at {conflict.before}, which was read first" if conflict.before else "in the database, which came first"
+    _reject_repeat(read, conflict.event_id, conflict.at, where)
 
 
 def subscribed_accounts(reader: Reader) -> Subscribed:
@@ -86,11 +149,10 @@ def subscribed_accounts(reader: Reader) -> Subscribed:
 def _add(store: Store, acting: Acting, read: ReadUsage, *, skip_bad_rows: bool) -> UsageAdded:
     rows, repeated = _each_once(read)
     for chunk in _chunks(rows, ROWS_PER_COMMIT):
-        known = store.read(lambda reader, chunk=chunk: _known(reader, chunk))  # type: ignore[misc]
+        known = store.read(lambda reader, chunk=chunk: kept(reader, [row.identity for row in chunk]))  # type: ignore[misc]
         _conflicts(chunk, known, read)
-    wrong = bool(read.rejects) or any(item.severity is Severity.ERROR for item in read.findings)
     added = late = 0
-    if not wrong or skip_bad_rows:
+    if read.is_sound or skip_bad_rows:
         closed = store.read(_billed_to)
         for chunk in _chunks(rows, ROWS_PER_COMMIT):
             new, again = store.write(lambda transaction, chunk=chunk: _append(transaction, acting, chunk))  # type: ignore[misc]
@@ -119,45 +181,30 @@ def _each_once(read: ReadUsage) -> tuple[list[UsageRow], int]:
         if before.fingerprint == row.fingerprint:
             repeated += 1
         else:
-            _reject_repeat(read, row, f"at {before.place}, which was read first")
+            _reject_repeat(read, row.event_id, row.place, f"at {before.place}, which was read first")
     return list(first.values()), repeated
-
-
-def _known(reader: Reader, rows: Sequence[UsageRow]) -> dict[tuple[str, str], bytes]:
-    """The fingerprints of those of these events that are stored."""
-    by_source: dict[str, list[str]] = {}
-    for row in rows:
-        by_source.setdefault(row.source, []).append(row.event_id)
-    found: dict[tuple[str, str], bytes] = {}
-    for source, ids in by_source.items():
-        for some in _chunks(ids, 900):
-            marks = ", ".join("?" * len(some))
-            sql = f"SELECT event_id, fingerprint FROM usage_events WHERE source = ? AND event_id IN ({marks})"
-            for event_id, body in reader.rows(sql, (source, *some)):
-                found[source, cast(str, event_id)] = cast(bytes, body)
-    return found
 
 
 def _conflicts(rows: Iterable[UsageRow], known: Mapping[tuple[str, str], bytes], read: ReadUsage) -> None:
     for row in rows:
         if known.get(row.identity, row.fingerprint) != row.fingerprint:
-            _reject_repeat(read, row, "in the database, which came first")
+            _reject_repeat(read, row.event_id, row.place, "in the database, which came first")
 
 
-def _reject_repeat(read: ReadUsage, row: UsageRow, where: str) -> None:
+def _reject_repeat(read: ReadUsage, event_id: str, place: str, where: str) -> None:
     reason = f"the same id has other content here than {where}"
     way_out = "give different usage different ids, or repeat a row as it was"
-    file, _, number = row.place.rpartition(" ")
+    file, _, number = place.rpartition(" ")
     read.rejects.append(
         Reject(
             file.partition(",")[0],
             int(number) if number.isdigit() else None,
             "id",
-            row.event_id,
+            event_id,
             "RB3009",
             reason,
             way_out,
-            row.place,
+            place,
         )
     )
     read.rejected += 1
@@ -165,7 +212,7 @@ def _reject_repeat(read: ReadUsage, row: UsageRow, where: str) -> None:
 
 def _append(transaction: Transaction, acting: Acting, rows: Sequence[UsageRow]) -> tuple[list[UsageRow], int]:
     """Add what is not there; those that were added, and how many were there as they are."""
-    known = _known(transaction, rows)
+    known = kept(transaction, [row.identity for row in rows])
     new = [row for row in rows if row.identity not in known]
     again = sum(known.get(row.identity) == row.fingerprint for row in rows)
     transaction.append(
@@ -214,39 +261,29 @@ def find_usage(
 
     `meter` asks for quantities that were metered elsewhere, and for the events that rulesets in force meter so.
     """
-    conditions, given = ["1 = 1"], list[str | int]()
-    plain = (("account", account), ("event", event), ("source", source), ("event_id", id_))
-    for column, value in plain:
-        if value is not None:
-            conditions.append(f"{column} = ?")
-            given.append(value)
+    events = None if event is None else [event]
     if meter is not None:
-        events = sorted({METER + meter, *_events_of(reader, meter)})
-        conditions.append(f"event IN ({', '.join('?' * len(events))})")
-        given.extend(events)
-    for sign, moment in ((">=", since), ("<", until)):
-        if moment is not None:
-            conditions.append(f"time {sign} ?")
-            given.append(microseconds(moment))
-    limit = "" if count_max is None else f" LIMIT {int(count_max)}"
-    parameters: Row = given
-    for row in reader.stream(
-        "SELECT source, event_id, account, event, time, fields, received FROM usage_events "
-        f"WHERE {' AND '.join(conditions)} ORDER BY time, id{limit}",
-        parameters,
-    ):
-        named, own, whose, what, time, fields, received = row
-        word = cast(str, what)
-        metered = word.startswith(METER)
+        metered = {METER + meter, *_events_of(reader, meter)}
+        events = sorted(metered if events is None else metered.intersection(events))
+    asked = Asked(
+        account=account,
+        events=events,
+        source=source,
+        event_id=id_,
+        since=None if since is None else microseconds(since),
+        until=None if until is None else microseconds(until),
+    )
+    for row in events_by_time(reader, asked, count_max=count_max):
+        is_metered = row.event.startswith(METER)
         yield StoredEvent(
-            cast(str, named),
-            cast(str, own),
-            cast(str, whose),
-            "" if metered else word,
-            word.removeprefix(METER) if metered else "",
-            instant(cast(int, time)),
-            json.loads(cast(str, fields)),
-            instant(cast(int, received)),
+            row.source,
+            row.event_id,
+            row.account,
+            "" if is_metered else row.event,
+            row.event.removeprefix(METER) if is_metered else "",
+            instant(row.time),
+            json.loads(row.fields),
+            instant(row.received),
         )
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 from ..engine.usage import AccountUsage, FactSchema, FieldKind, FieldSchema, MeteredQuantity, UsageEvent, Value
 from ..ledger.store import Reader
 from .acting import instant, microseconds
+from .stored.events import Asked, stored_events
 from .usage_rows import METER
 
 
@@ -23,20 +22,10 @@ def usage_of_account(
     """The usage of an account before a time, of events and meters that the ruleset declares, as of a place."""
     events: list[UsageEvent] = []
     quantities: list[MeteredQuantity] = []
-    for source, event_id, event, time, fields in reader.rows(
-        "SELECT source, event_id, event, time, fields FROM usage_events "
-        "WHERE account = ? AND time < ? AND id <= ? ORDER BY time",
-        (account, microseconds(until), through),
-    ):
-        found = usage_fact(
-            schema,
-            account,
-            cast(str, event),
-            instant(cast(int, time)),
-            json.loads(cast(str, fields)),
-            cast(str, event_id),
-            cast(str, source),
-        )
+    asked = Asked(account=account, until=microseconds(until), through=through)
+    for row in stored_events(reader, asked):
+        time, fields = instant(row.time), json.loads(row.fields)
+        found = usage_fact(schema, account, row.event, time, fields, row.event_id, row.source)
         if isinstance(found, UsageEvent):
             events.append(found)
         elif found is not None:
@@ -74,47 +63,3 @@ def _values(declared: tuple[FieldSchema, ...], fields: Mapping[str, object]) -> 
             yield field.name, date.fromisoformat(str(raw))
         else:
             yield field.name, cast("str | bool", raw)
-
-
-def accounts_without_decimals(reader: Reader, *, through: int) -> set[str]:
-    """The accounts that have metered quantities which no decimal holds, as a third of an hour."""
-    found = reader.rows(
-        "SELECT DISTINCT account FROM usage_events WHERE event >= ? AND event < ? AND fields LIKE ? AND id <= ?",
-        (METER, METER[:-1] + chr(ord(METER[-1]) + 1), '%"quantity":"%/%', through),
-    )
-    return {cast(str, account) for (account,) in found}
-
-
-def write_usage_file(
-    reader: Reader,
-    schema: FactSchema,
-    path: Path,
-    *,
-    accounts: AbstractSet[str],
-    through: int,
-    span: tuple[datetime | None, datetime],
-) -> None:
-    """Write the usage of accounts as JSON Lines, as of a place: from a time (None for all before) and before another.
-
-    Events and meters that the ruleset does not declare are left out.
-    """
-    since, until = span
-    words = {name: f'"event":{json.dumps(name)}' for name in schema.events}
-    words |= {METER + name: f'"meter":{json.dumps(name)}' for name in schema.meters}
-    quoted = {name: json.dumps(name, ensure_ascii=False) for name in accounts}
-    with path.open("w", encoding="utf-8", newline="\n") as out:
-        for source, event_id, account, event, time, fields in reader.stream(
-            "SELECT source, event_id, account, event, time, fields FROM usage_events "
-            "WHERE time >= ? AND time < ? AND id <= ? ORDER BY id",
-            (-(2**62) if since is None else microseconds(since), microseconds(until), through),
-        ):
-            word, whose = words.get(cast(str, event)), quoted.get(cast(str, account))
-            if word is None or whose is None:
-                continue
-            origin = f',"source":{json.dumps(source, ensure_ascii=False)}' if source else ""
-            moment = instant(cast(int, time)).isoformat().replace("+00:00", "Z")
-            rest = cast(str, fields)[1:-1]
-            out.write(
-                f'{{"id":{json.dumps(event_id, ensure_ascii=False)}{origin},"account":{whose},{word},'
-                f'"time":"{moment}"{"," if rest else ""}{rest}}}\n'
-            )

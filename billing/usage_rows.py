@@ -13,8 +13,9 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Severity
 from ..engine.usage import FactSchema, UsageEvent, Value
 from ..intake.columns import refused_columns, usage_columns
 from ..intake.facts import Fact, FactReader, Identity
@@ -24,9 +25,13 @@ from ..intake.rows import Broken, RawRow, RowSource, handed_over, open_rows
 from ..intake.statement_json import exact_text
 from ..intake.values import Refusal
 from .acting import canonical, microseconds
+from .stored.lookup import Identity as Name
+from .stored.lookup import fingerprint
+from .stored.spool import Spool
 
 METER = "meter:"
 """What the event of a metered quantity begins with."""
+_SPOOLED_AT_ONCE: Final = 10_000
 _STRUCTURE = (("account", "subject"), ("event", "meter", "type"))
 
 
@@ -43,7 +48,7 @@ class UsageRow:
     place: str
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> Name:
         """What makes it the same event again."""
         return self.source, self.event_id
 
@@ -53,20 +58,24 @@ class UsageRow:
         return fingerprint(self.account, self.event, self.time, self.fields)
 
 
-def fingerprint(account: str, event: str, time: int, fields: str) -> bytes:
-    """32 bytes of an event's content, the same for the same content."""
-    return sha256(f"{len(account)} {account} {len(event)} {event} {time} {fields}".encode()).digest()
-
-
 @dataclass(slots=True)
 class ReadUsage:
-    """What files or rows hold: rows, mistakes in rows, and findings about files."""
+    """What files or rows hold: rows, mistakes in rows, and findings about files.
+
+    Where there are many rows all of them are in `spool`, and `rows` is empty.
+    """
 
     rows: list[UsageRow] = field(default_factory=list)
+    spool: Spool | None = None
     rejects: list[Reject] = field(default_factory=list)
     findings: list[Diagnostic] = field(default_factory=list)
     read: int = 0
     rejected: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no row and no file was wrong."""
+        return not self.rejects and not any(item.severity is Severity.ERROR for item in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,12 @@ class Subscribed:
     schemas: Mapping[str, FactSchema]
 
 
-def read_usage_files(paths: Iterable[str | Path], subscribed: Subscribed) -> ReadUsage:
-    """The rows of files and globs; `-` is JSON Lines from standard input."""
+def read_usage_files(
+    paths: Iterable[str | Path], subscribed: Subscribed, *, many: int = 0, spool: Callable[[], Spool] | None = None
+) -> ReadUsage:
+    """The rows of files and globs; `-` is JSON Lines from standard input. From `many` rows on they go to a spool."""
     files, findings = expand_paths(paths)
-    reading = _Reading(subscribed)
+    reading = _Reading(subscribed, many, spool)
     reading.result.findings.extend(findings)
     for file in files:
         try:
@@ -88,14 +99,21 @@ def read_usage_files(paths: Iterable[str | Path], subscribed: Subscribed) -> Rea
                 reading.take(file, source, lambda file=file: _digest(file))  # type: ignore[misc]
         except UnreadableFileError as error:
             reading.result.findings.append(unreadable(file, error))
-    return reading.result
+    return reading.finished()
 
 
-def read_usage_rows(rows: Iterable[Mapping[str, object]], subscribed: Subscribed, *, name: str = "usage") -> ReadUsage:
+def read_usage_rows(
+    rows: Iterable[Mapping[str, object]],
+    subscribed: Subscribed,
+    *,
+    name: str = "usage",
+    many: int = 0,
+    spool: Callable[[], Spool] | None = None,
+) -> ReadUsage:
     """The rows that a program hands over: the mappings that lines of JSON would give."""
-    reading = _Reading(subscribed)
+    reading = _Reading(subscribed, many, spool)
     reading.take(InputFile(name, FileKind.ROWS), handed_over(rows), None)
-    return reading.result
+    return reading.finished()
 
 
 def _digest(file: InputFile) -> str:
@@ -111,8 +129,9 @@ def _digest(file: InputFile) -> str:
 class _Reading:
     """The state of one run over files."""
 
-    def __init__(self, subscribed: Subscribed) -> None:
+    def __init__(self, subscribed: Subscribed, many: int = 0, spool: Callable[[], Spool] | None = None) -> None:
         self.result = ReadUsage()
+        self._many, self._spool = many, spool
         self.wanted = frozenset().union(*(usage_columns(schema) for schema in subscribed.schemas.values()))
         self._subscribed = subscribed
         self._known = subscribed.by_account.keys()
@@ -155,7 +174,24 @@ class _Reading:
         if isinstance(found, Refusal):
             self._refuse("time", None, found)
             return
-        self.result.rows.append(found)
+        rows = self.result.rows
+        rows.append(found)
+        if self._spool is not None and len(rows) >= (self._many if self.result.spool is None else _SPOOLED_AT_ONCE):
+            self._write_aside()
+
+    def finished(self) -> ReadUsage:
+        """What was read, once everything is."""
+        if self.result.spool is not None:
+            self._write_aside()
+            self.result.spool.close()
+        return self.result
+
+    def _write_aside(self) -> None:
+        assert self._spool is not None, "nobody else makes a spool"
+        if self.result.spool is None:
+            self.result.spool = self._spool()
+        self.result.spool.add(self.result.rows)
+        self.result.rows.clear()
 
     def _reader_of(self, row: RawRow) -> FactReader:
         """The words of the ruleset that has this event, of those that the account is subscribed to."""

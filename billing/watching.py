@@ -26,6 +26,7 @@ from ..ledger.store import Reader
 from ..money import MoneyUnit
 from .acting import microseconds
 from .amounts import amount_text, parse_amount, unit_of
+from .stored.events import Asked, stored_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +237,12 @@ def _used(reader: Reader, account: str, event: str, begin: datetime, end: dateti
     """The sum of `EVENT.FIELD` in a span of time; of the number of events where the whole name is an event's."""
     name, _, field = event.rpartition(".")
     total = Fraction(0)
-    for found, fields in reader.stream(
-        "SELECT event, fields FROM usage_events WHERE account = ? AND time >= ? AND time < ? AND event IN (?, ?)",
-        (account, microseconds(begin), microseconds(end), event, name or event),
-    ):
-        if found == event:
+    events = [event, name] if name else [event]
+    asked = Asked(account=account, events=events, since=microseconds(begin), until=microseconds(end))
+    for row in stored_events(reader, asked):
+        if row.event == event:
             total += 1
         else:
-            value = json.loads(cast(str, fields)).get(field)
+            value = json.loads(row.fields).get(field)
             total += Fraction(value) if value is not None else 0
     return total

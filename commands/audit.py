@@ -128,7 +128,7 @@ def verify(
     forged = [one for one in given if isinstance(one, Diagnostic)]
     signed = [one for one in given if not isinstance(one, Diagnostic)]
     with opened(database) as store:
-        report = audit_database(store, signed, usage_folder or _folder_of(database)).with_findings(forged)
+        report = audit_database(store, signed, usage_folder).with_findings(forged)
     if form == "json":
         show_one(
             {
@@ -163,15 +163,6 @@ def _covered(signed: int, rows: int, *, has_checkpoints: bool, changed: bool) ->
     after = "" if signed >= rows else f"; the {number_of(rows - signed, 'row')} after them are covered by no checkpoint"
     but = ", but for those that are named above" if changed else ""
     return f"The first {number_of(signed, 'row')} are as they were signed{but}{after}."
-
-
-def _folder_of(database: str) -> Path:
-    """Files of usage lie beside an SQLite file."""
-    return (
-        Path()
-        if "://" in database and not database.startswith("sqlite:")
-        else Path(database.removeprefix("sqlite:///")).parent
-    )
 
 
 def _keep(signed: Signed, output: Path | None, append: Path | None) -> None:
@@ -241,7 +232,7 @@ def prove(
     """
     from ..billing.audit.keys import public_keys, secret_key
     from ..billing.audit.proving import USAGE_MAX, prove_line
-    from ..ledger.proof import verify_proof, write_proof
+    from ..ledger.proof import USAGE, verify_proof, write_proof
 
     with opened(database) as store:
         if file is not None:
@@ -262,7 +253,7 @@ def prove(
     if wrong:
         fail(*wrong)
     write_file(output, [document])
-    events = sum(row.role == "usage" for row in found.rows)
+    events = sum(row.role in USAGE for row in found.rows)
     note(
         f"{number_of(len(found.rows), 'row')}, of which {number_of(events, 'event')}, under {signed.size:,} signed rows"
     )
@@ -303,6 +294,7 @@ def _proved(proof: Proof, *, rated: bool) -> dict[str, object]:
     """What a proof that holds shows, for people."""
     from ..billing.amounts import amount_text
     from ..billing.documents import document_number
+    from ..ledger.proof import USAGE
 
     rows: dict[str, dict[str, Any]] = {row.role: dict(row.fields) for row in proof.rows}
     line, invoice, posted = rows["line"], rows["invoice"], rows.get("transfer")
@@ -315,7 +307,7 @@ def _proved(proof: Proof, *, rated: bool) -> dict[str, object]:
         "quantity": f"{line['quantity']} {line['unit']}".strip(),
         "rule": proof.claim.place,
         "ruleset": f"{invoice['ruleset']} {proof.claim.ruleset}",
-        "usage": number_of(sum(row.role == "usage" for row in proof.rows), "event"),
+        "usage": number_of(sum(row.role in USAGE for row in proof.rows), "event"),
         "posted": "nothing to post" if posted is None else f"transfer {posted['id']}",
         "log": f"{origin}, {int(size):,} rows signed",
         "rated again": rated,

@@ -95,11 +95,15 @@ def parsed_day(text: str, option: str) -> date:
 
 @contextmanager
 def opened(database: str, *, create: bool = False) -> Iterator[Store]:
-    """The store of the call; what it cannot do ends the command with its finding."""
+    """The store of the call; what it cannot do ends the command with its finding.
+
+    RATEBOOK_USAGE_FOLDER says where its files of usage are, beside an SQLite file otherwise.
+    """
     from ..ledger.store import StoreError, open_store
 
+    folder = os.environ.get("RATEBOOK_USAGE_FOLDER")
     try:
-        store = open_store(database, create=create)
+        store = open_store(database, create=create, folder=Path(folder) if folder else None)
         try:
             yield store
         finally:

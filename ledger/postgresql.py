@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
@@ -45,7 +46,7 @@ _LOST = {"57P01", "57P02", "57P03", "25P03", "40001", "40P01", "53300"}
 class PostgresqlSession:
     """A connection that writes; see `writer.Session`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path | None = None) -> None:
         self._place = place_of(url)
         with failures(self._place):
             self._raw = connect(url)
@@ -58,7 +59,7 @@ class PostgresqlSession:
                 f"SET lock_timeout = '{LOCK_SECONDS}s'; "
                 f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'".encode()
             )
-        self._connection = PostgresqlConnection(self._raw)
+        self._connection = PostgresqlConnection(self._raw, folder)
         self._log = Log(0, Frontier())
         self._before = (0, Frontier(), False)
         self._fresh = False
@@ -127,15 +128,16 @@ class PostgresqlSession:
 class PostgresqlStore:
     """A ledger on a server; see `store.Store`."""
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
+    def __init__(self, url: str, *, create: bool = False, folder: Path | None = None) -> None:
         self._url = url
+        self._folder = folder
         self._place = place_of(url)
         with failures(self._place):
             if create:
                 _create_database(url)
                 _migrate(url)
             _check(url, self._place)
-        self._writer = Writer(lambda: PostgresqlSession(url))
+        self._writer = Writer(lambda: PostgresqlSession(url, folder))
         self._idle: list[Raw] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -149,7 +151,7 @@ class PostgresqlStore:
         with failures(self._place):
             raw = self._begun()
             try:
-                return work(PostgresqlConnection(raw))
+                return work(PostgresqlConnection(raw, self._folder))
             finally:
                 with suppress(psycopg.Error):
                     raw.execute(b"ROLLBACK")

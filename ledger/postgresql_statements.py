@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from psycopg.adapt import Buffer, Loader
@@ -47,10 +48,11 @@ class TruthAsNumber(Loader):
 class PostgresqlConnection:
     """Statements for one connection; see `transaction.Connection`."""
 
-    __slots__ = ("_names", "_raw")
+    __slots__ = ("_names", "_raw", "folder")
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: Raw, folder: Path | None = None) -> None:
         self._raw = raw
+        self.folder = folder
         self._names = count(1)
 
     def rows(self, sql: str, parameters: Row = ()) -> list[tuple[Value, ...]]:

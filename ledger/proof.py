@@ -10,6 +10,9 @@ as the row's leaf has them (see `leaf`), so that an auditor can write the leaf d
                "fields": [["id", "i", "4712"], …, ["amount", "i", "90000"], …], "path": ["base64 of a hash", …]}, …],
      "checkpoint": "ledger.example.com/production\\n20852163\\n…"}
 
+An event of a file of usage has its place in the file, and under `file` the place of the file's row, which is shown
+too: its path leads to the root that this row has as the file's digest.
+
 What follows from a proof that holds: these rows stood in the log that the checkpoint signs, and they belong together as
 `LINKS` says. That the rule gives the line's amount for the usage is shown by rating it again: `billing.audit.rerating`.
 """
@@ -17,8 +20,10 @@ What follows from a proof that holds: these rows stood in the log that the check
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic
@@ -27,10 +32,12 @@ from .merkle import HASH_LENGTH, inclusion_proofs, leaf_hash, verify_inclusion
 from .note import Checkpoint, PublicKey, from_base64, open_note, read_public_key, to_base64
 
 SCHEMA = "ratebook.proof/1"
+_FILE_DIGEST = "merkle-sha256:"
 
 TABLES = {
     "usage": "usage_events",
     "usage file": "usage_files",
+    "filed usage": "filed_events",
     "ruleset": "rulesets",
     "invoice": "invoices",
     "line": "invoice_lines",
@@ -44,9 +51,16 @@ TABLES = {
 }
 """The roles of rows, and the table that a row of the role is in."""
 
+FILED_TABLE = TABLES["filed usage"]
+FILED_COLUMNS = ("source", "event_id", "account", "event", "time", "fields")
+"""An event of a file of usage as the leaves of the file's own tree name it."""
+
 _ONE = ("ruleset", "invoice", "line")
 """Roles of which a proof has one row. It has any number of `usage` and `usage file`, and a transfer unless the amount
 of the line is zero. The other roles show what else the line was rated with."""
+
+USAGE = ("usage", "filed usage")
+"""Roles of events of usage, in the database and in files."""
 
 _AT_MOST_ONE = ("run", "subscription")
 
@@ -57,6 +71,7 @@ LINKS = (
     ("invoice", "hash", "ruleset", "hash"),
     ("invoice", "currency", "transfer", "currency"),
     ("usage", "account", "invoice", "account"),
+    ("filed usage", "account", "invoice", "account"),
     ("invoice", "run", "run", "id"),
     ("run", "hash", "ruleset", "hash"),
     ("invoice", "subscription", "subscription", "number"),
@@ -92,12 +107,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ProofRow:
-    """A row as it is in the log: its role in the proof, its table, its place from 0, and its columns with values."""
+    """A row as it is in the log: its role in the proof, its table, its place from 0, and its columns with values.
+
+    An event of a file of usage has its place in that file; `file` is the place of the file's row.
+    """
 
     role: str
     table: str
     place: int
     fields: tuple[tuple[str, Field], ...]
+    file: int | None = None
 
     def hash(self) -> bytes:
         """The hash of its leaf."""
@@ -120,13 +139,33 @@ class Proof:
     checkpoint: str
 
 
-def prove(claim: Claim, rows: Sequence[ProofRow], hashes: Iterable[bytes], size: int, checkpoint: str) -> Proof:
+def file_digest(root: bytes) -> str:
+    """The root of the tree over a file's events as the file's row has it."""
+    return _FILE_DIGEST + root.hex()
+
+
+def file_root(digest: Field) -> bytes | None:
+    """The inverse of `file_digest`; None for what it never gives."""
+    found = re.fullmatch(_FILE_DIGEST + "([0-9a-f]{64})", digest) if isinstance(digest, str) else None
+    return None if found is None else bytes.fromhex(found[1])
+
+
+def prove(
+    claim: Claim,
+    rows: Sequence[ProofRow],
+    hashes: Iterable[bytes],
+    size: int,
+    checkpoint: str,
+    filed: Mapping[tuple[int, int], tuple[bytes, ...]] = MappingProxyType({}),
+) -> Proof:
     """The proof of a claim from rows of the log, its leaf hashes in their order, and a signed note of `size` rows.
 
-    ValueError where a row is younger than the checkpoint, or there are fewer hashes than `size`.
+    `filed` has the paths of events of files, by the place of the file's row and the place in the file. ValueError where
+    a row is younger than the checkpoint, or there are fewer hashes than `size`.
     """
-    paths = inclusion_proofs(hashes, size, [row.place for row in rows])
-    return Proof(claim, tuple(rows), tuple(paths[row.place] for row in rows), checkpoint)
+    paths = inclusion_proofs(hashes, size, [row.place for row in rows if row.file is None])
+    found = (paths[row.place] if row.file is None else filed[row.file, row.place] for row in rows)
+    return Proof(claim, tuple(rows), tuple(found), checkpoint)
 
 
 def write_proof(proof: Proof) -> str:
@@ -142,6 +181,7 @@ def write_proof(proof: Proof) -> str:
                 "place": row.place,
                 "fields": [[name, *tagged(value)] for name, value in row.fields],
                 "path": [to_base64(node) for node in path],
+                **({} if row.file is None else {"file": row.file}),
             }
             for row, path in zip(proof.rows, proof.paths, strict=True)
         ],
@@ -176,8 +216,22 @@ def _keys(text: str, findings: list[Diagnostic]) -> list[PublicKey]:
 
 def _not_held(proof: Proof, checkpoint: Checkpoint) -> Iterable[Diagnostic]:
     """The rows that do not lead to the root."""
+    files = {row.place: row for row in proof.rows if row.role == "usage file"}
     for row, path in zip(proof.rows, proof.paths, strict=True):
-        if not verify_inclusion(row.hash(), row.place, checkpoint.size, path, checkpoint.root):
+        if row.file is not None:
+            file = files.get(row.file)
+            size, root = (None, None) if file is None else (file.value("events"), file_root(file.value("digest")))
+            if (
+                not isinstance(size, int)
+                or root is None
+                or not verify_inclusion(row.hash(), row.place, size, path, root)
+            ):
+                yield Diagnostic(
+                    "RB7114",
+                    f"no file that is shown holds {_named(row)} as it is shown",
+                    notes=("a field, its place, its file or one of the hashes beside it was changed",),
+                )
+        elif not verify_inclusion(row.hash(), row.place, checkpoint.size, path, checkpoint.root):
             yield Diagnostic(
                 "RB7114",
                 f"the log of {checkpoint.size} rows does not hold {_named(row)} as it is shown",
@@ -189,7 +243,7 @@ def _apart(proof: Proof) -> Iterable[str]:
     """In which ways the rows do not show the claim."""
     rows: dict[str, list[ProofRow]] = {role: [] for role in TABLES}
     for row in proof.rows:
-        if TABLES.get(row.role) != row.table:
+        if TABLES.get(row.role) != row.table or (row.table == FILED_TABLE) != (row.file is not None):
             yield f"{_named(row)} is shown as {row.role!r}, which its table does not hold"
         else:
             rows[row.role].append(row)
@@ -236,6 +290,8 @@ def _column(column: str, other: str) -> str:
 
 
 def _named(row: ProofRow) -> str:
+    if row.file is not None:
+        return f"event {row.place + 1} of the file in row {row.file + 1}"
     return f"row {row.place + 1} in {row.table}"
 
 
@@ -267,6 +323,7 @@ def read_proof(document: str) -> Proof | tuple[Diagnostic, ...]:
 _DOCUMENT: dict[str, type] = {"schema": str, "claim": dict, "rows": list, "checkpoint": str}
 _CLAIM: dict[str, type] = {"series": str, "number": int, "line": int, "ruleset": str, "place": str}
 _ROW: dict[str, type] = {"role": str, "table": str, "place": int, "fields": list, "path": list}
+_FILED_ROW = {**_ROW, "file": int}
 _WORDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 
 
@@ -288,7 +345,8 @@ def _parts(value: object, kinds: dict[str, type], where: str, problems: list[str
 
 def _row(value: object, where: str, problems: list[str]) -> tuple[ProofRow, tuple[bytes, ...]] | None:
     """A row and its path."""
-    parts = _parts(value, _ROW, where, problems)
+    is_filed = type(value) is dict and "file" in value
+    parts = _parts(value, _FILED_ROW if is_filed else _ROW, where, problems)
     if parts is None:
         return None
     before = len(problems)
@@ -296,7 +354,8 @@ def _row(value: object, where: str, problems: list[str]) -> tuple[ProofRow, tupl
     path = tuple(_hash(node) for node in parts["path"])
     if None in path:
         problems.append(f"the path of {where} holds what is not the base64 of a hash")
-    row = ProofRow(parts["role"], parts["table"], parts["place"], tuple(field for field in fields if field is not None))
+    shown = tuple(field for field in fields if field is not None)
+    row = ProofRow(parts["role"], parts["table"], parts["place"], shown, parts.get("file"))
     try:
         row.hash()
     except ValueError as error:

@@ -51,10 +51,11 @@ ended, so that a statement for each row took 20 µs a row, and this takes 13."""
 class SqliteConnection:
     """Statements for one connection; see `transaction.Connection`."""
 
-    __slots__ = ("_connection", "_inserts")
+    __slots__ = ("_connection", "_inserts", "folder")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, folder: Path | None = None) -> None:
         self._connection = connection
+        self.folder = folder
         self._inserts: dict[str, tuple[str, str]] = {}
 
     def rows(self, sql: str, parameters: Row = ()) -> list[tuple[Value, ...]]:
@@ -101,7 +102,7 @@ def _inserts_into(table: Table) -> tuple[str, str]:
 class SqliteSession:
     """The connection that writes, and the lock that keeps others out; see `writer.Session`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folder: Path | None = None) -> None:
         self._path = path
         self._lock = _locked(path)
         try:
@@ -110,7 +111,7 @@ class SqliteSession:
         except BaseException:
             self._lock.release()
             raise
-        self._connection = SqliteConnection(self._raw)
+        self._connection = SqliteConnection(self._raw, folder)
         self._log = Log(0, Frontier())
         self._before = (0, Frontier(), False)
 
@@ -166,8 +167,9 @@ class SqliteSession:
 class SqliteStore:
     """A ledger in one file; see `store.Store`."""
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = False, folder: Path | None = None) -> None:
         self._path = path
+        self._folder = folder
         if create:
             _migrate(path)
         if not path.exists():
@@ -180,7 +182,7 @@ class SqliteStore:
                 )
             )
         _check_version(path)
-        self._writer = Writer(lambda: SqliteSession(path))
+        self._writer = Writer(lambda: SqliteSession(path, folder))
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -200,7 +202,7 @@ class SqliteStore:
                 raw = _reading(self._path)
             try:
                 raw.execute("BEGIN")
-                return work(SqliteConnection(raw))
+                return work(SqliteConnection(raw, self._folder))
             finally:
                 self._give_back(raw)
 

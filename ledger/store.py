@@ -25,6 +25,11 @@ Row: TypeAlias = Sequence[Value]
 class Reader(Protocol):
     """One consistent view of the database."""
 
+    @property
+    def folder(self) -> Path | None:
+        """Where files lie that belong to the database, named by its rows; None where it can have none."""
+        ...
+
     def rows(self, sql: str, parameters: Row = ()) -> list[tuple[Value, ...]]:
         """All rows of a query."""
         ...
@@ -108,11 +113,12 @@ class Undo(Exception):  # noqa: N818
         self.answer = answer
 
 
-def open_store(url: str, *, create: bool = False) -> Store:
+def open_store(url: str, *, create: bool = False, folder: Path | None = None) -> Store:
     """The store of a database: `postgresql://…`, or the path of an SQLite file, also as `sqlite:///path`.
 
-    With `create` a database that is not there is made, and one of an earlier schema brought to this one. Raises
-    `StoreError` where there is none, or it cannot be opened.
+    `folder` is where files lie that belong to it. Where nothing is said it is `NAME.usage` beside an SQLite file; a
+    database on a server has none. With `create` a database that is not there is made, and one of an earlier schema
+    brought to this one. Raises `StoreError` where there is none, or it cannot be opened.
     """
     if url.startswith(("postgresql://", "postgres://")):
         try:
@@ -125,7 +131,8 @@ def open_store(url: str, *, create: bool = False) -> Store:
                     hints=('`pip install "ratebook[postgresql]"` installs it',),
                 )
             ) from error
-        return PostgresqlStore(url, create=create)
+        return PostgresqlStore(url, create=create, folder=folder)
     from .sqlite import SqliteStore
 
-    return SqliteStore(Path(url.removeprefix("sqlite:///")), create=create)
+    path = Path(url.removeprefix("sqlite:///"))
+    return SqliteStore(path, create=create, folder=folder or path.with_name(f"{path.name}.usage"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from .leaf import heading, leaf
@@ -31,6 +32,9 @@ ID_MAX = 2**63 - 1
 
 class Connection(Protocol):
     """A database as statements and rows; `?` stands for parameters."""
+
+    @property
+    def folder(self) -> Path | None: ...
 
     def rows(self, sql: str, parameters: Row = ()) -> list[tuple[Value, ...]]: ...
     def stream(self, sql: str, parameters: Row = ()) -> Iterable[tuple[Value, ...]]: ...
@@ -95,6 +99,11 @@ class LedgerTransaction:
     def __init__(self, connection: Connection, log: Log) -> None:
         self._connection = connection
         self.log = log
+
+    @property
+    def folder(self) -> Path | None:
+        """Where files lie that belong to the database."""
+        return self._connection.folder
 
     def rows(self, sql: str, parameters: Row = ()) -> list[tuple[Value, ...]]:
         """All rows of a query."""

@@ -8,20 +8,24 @@ which the same line comes out: none, one kind of event in the billing period, al
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 from ...diagnostics import Diagnostic
 from ...ledger.books import BOOK_TABLES
 from ...ledger.log import leaf_hashes
-from ...ledger.merkle import verify_inclusion
+from ...ledger.merkle import inclusion_proofs, verify_inclusion
 from ...ledger.note import Checkpoint
+from ...ledger.proof import FILED_COLUMNS, FILED_TABLE, Claim, Proof, ProofRow, file_root, prove
 from ...ledger.proof import TABLES as PLACES
-from ...ledger.proof import Claim, Proof, ProofRow, prove
 from ...ledger.store import Reader, Row
 from ...ledger.tables import LEDGER_TABLES
 from ..account_facts import DAYS_OVERDUE, OVERDUE
 from ..documents import Document, find_document
 from ..rulesets import compiled_of
+from ..stored.events import Asked, count_events, event_names, filed_events
+from ..stored.parts import finding, parts_of
+from ..stored.tree import event_hashes
 from .report import TABLES
 from .rerating import rate_again
 
@@ -49,7 +53,7 @@ def prove_line(
     if isinstance(usage, Diagnostic):
         return usage
     rows = [*usage, *shown]
-    youngest = max(row.place for row in rows)
+    youngest = max(row.place for row in rows if row.file is None)
     if youngest >= checkpoint.size:
         return Diagnostic(
             "RB7135",
@@ -64,8 +68,11 @@ def prove_line(
         ruleset=document.hash,
         place=cast(str, billed.value("place")),
     )
+    filed = _filed_paths(reader, rows)
+    if isinstance(filed, Diagnostic):
+        return filed
     try:
-        proof = prove(claim, rows, leaf_hashes(reader, TABLES), checkpoint.size, note)
+        proof = prove(claim, rows, leaf_hashes(reader, TABLES), checkpoint.size, note, filed)
     except ValueError:
         return _other_log(checkpoint)
     path = proof.paths[-1]
@@ -150,12 +157,12 @@ def _usage(
 ) -> list[ProofRow] | Diagnostic:
     """The least usage from which the line comes out; what the period has, where it cannot be rated again at all."""
     fallback: list[ProofRow] | None = None
-    for where, parameters in _choices(reader, document, shown):
-        count = cast(int, reader.rows(f"SELECT count(*) FROM usage_events WHERE {where}", parameters)[0][0])
+    for asked in _choices(reader, document, shown):
+        count = count_events(reader, asked)
         if count > usage_max:
             hints = (f"--all-usage shows them all, in about {count * 2 // 1024 + 1:,} MiB",)
             return Diagnostic("RB7135", f"it takes {count:,} events to rate the line again", hints=hints)
-        rows = rows_as(reader, "usage", where, parameters)
+        rows = _usage_rows(reader, asked)
         found = rate_again([*rows, *shown])
         if found is None:
             return rows
@@ -166,24 +173,55 @@ def _usage(
     return Diagnostic("RB7133", "the line does not come out again from what is stored", hints=hints)
 
 
-def _choices(reader: Reader, document: Document, shown: Sequence[ProofRow]) -> Iterator[tuple[str, Row]]:
-    """Conditions on usage events, from none of them to all that the bill could see."""
+def _choices(reader: Reader, document: Document, shown: Sequence[ProofRow]) -> Iterator[Asked]:
+    """Which usage events, from none of them to all that the bill could see."""
     invoice = next(row for row in shown if row.role == "invoice")
     billed = next(row for row in shown if row.role == "line")
     earlier = [row for row in shown if row.role == "earlier invoice" and row.value("kind") != "adjustment"]
     of = (document.subscription, billed.value("origin_start"))
     about = next((row for row in earlier if (row.value("subscription"), row.value("period_start")) == of), invoice)
-    starts, ends = about.value("starts"), about.value("ends")
-    seen: Row = (document.account, invoice.value("run") or 0)
-    before = "account = ? AND id <= ? AND time < ?"
-    within = f"{before} AND time >= ?"
-    yield "1 = 0", ()
-    names = reader.rows(f"SELECT DISTINCT event FROM usage_events WHERE {within} ORDER BY event", (*seen, ends, starts))
+    starts, ends = cast(int, about.value("starts")), cast(int, about.value("ends"))
+    run = cast("int | None", invoice.value("run")) or 0
+    before = Asked(account=document.account, through=run, until=ends)
+    within = replace(before, since=starts)
+    yield replace(within, events=())
+    names = event_names(reader, within)
     if len(names) > 1:
-        for (event,) in names:
-            yield f"{within} AND event = ?", (*seen, ends, starts, event)
-    yield within, (*seen, ends, starts)
-    yield before, (*seen, ends)
+        for name in names:
+            yield replace(within, events=(name,))
+    yield within
+    yield before
+
+
+def _usage_rows(reader: Reader, asked: Asked) -> list[ProofRow]:
+    """The rows of these events, and of the files that hold some of them."""
+    words, values = asked.conditions(in_files=False)
+    rows = rows_as(reader, "usage", words, values)
+    for part in asked.parts(reader):
+        filed = [
+            ProofRow("filed usage", FILED_TABLE, place, tuple(zip(FILED_COLUMNS, content, strict=True)), part.id - 1)
+            for place, content in filed_events(part, asked)
+        ]
+        if filed:
+            rows += [*rows_as(reader, "usage file", "id = ?", (part.id,)), *filed]
+    return rows
+
+
+def _filed_paths(reader: Reader, rows: Sequence[ProofRow]) -> dict[tuple[int, int], tuple[bytes, ...]] | Diagnostic:
+    """For events of files, what leads from each to the root of its file."""
+    paths: dict[tuple[int, int], tuple[bytes, ...]] = {}
+    files = {row.file for row in rows if row.file is not None}
+    for part in parts_of(reader) if files else []:
+        if part.id - 1 not in files:
+            continue
+        places = [row.place for row in rows if row.file == part.id - 1]
+        found = inclusion_proofs(event_hashes(part), part.events, places)
+        paths |= {(part.id - 1, place): path for place, path in found.items()}
+        first = next(row for row in rows if row.file == part.id - 1)
+        root = file_root(part.digest)
+        if root is None or not verify_inclusion(first.hash(), first.place, part.events, found[first.place], root):
+            return finding(part, "is not what it was when it was taken in")
+    return paths
 
 
 def rows_as(reader: Reader, role: str, where: str, parameters: Row) -> list[ProofRow]:

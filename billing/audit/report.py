@@ -40,18 +40,18 @@ class Report:
         return replace(self, findings=(*others, *self.findings), counts=counts)
 
 
-def audit_database(store: Store, checkpoints: Sequence[Checkpoint], folder: Path) -> Report:
-    """Audit everything; files of usage have their paths below `folder`."""
+def audit_database(store: Store, checkpoints: Sequence[Checkpoint], folder: Path | None = None) -> Report:
+    """Audit everything; files of usage lie in `folder`, or where the store knows them to be."""
     return store.read(lambda reader: audit_reader(reader, checkpoints, folder))
 
 
-def audit_reader(reader: Reader, checkpoints: Sequence[Checkpoint], folder: Path) -> Report:
+def audit_reader(reader: Reader, checkpoints: Sequence[Checkpoint], folder: Path | None = None) -> Report:
     """The same of one view."""
     log = audit_log(reader, TABLES, checkpoints)
     counts: Counter[str] = Counter()
     others = [
         finding
-        for part in (audit_ledger(reader), audit_books(reader), audit_files(reader, folder))
+        for part in (audit_ledger(reader), audit_books(reader), audit_files(reader, folder or reader.folder))
         for finding in _first(part, counts)
     ]
     return Report(log.size, log.root, log.fits, (*log.findings, *others), {**log.counts, **counts})

@@ -16,7 +16,8 @@ from typing import Any, cast
 from ...diagnostics import Diagnostic
 from ...engine.period import DateRange
 from ...engine.statement import LineKind
-from ...ledger.proof import ProofRow
+from ...ledger.books import USAGE_EVENTS
+from ...ledger.proof import FILED_COLUMNS, ProofRow
 from ...ledger.sqlite import SqliteConnection
 from ...ledger.store import Reader
 from ..adjustments import rated_again
@@ -154,7 +155,7 @@ def tables_of(rows: Sequence[ProofRow]) -> Iterator[Reader]:
         for table in TABLES:
             raw.execute(f"CREATE TABLE {table.name} ({', '.join(column.name for column in table.all_columns)})")
         hashed = {table.name: table.hashed for table in TABLES if table.append_only}
-        for row in rows:
+        for row in map(_as_row, (row for row in rows if row.role != "usage file")):
             if tuple(name for name, _ in row.fields) != hashed[row.table]:
                 raise ValueError(f"{row.table} has other columns")
             marks = ", ".join("?" for _ in row.fields)
@@ -163,3 +164,13 @@ def tables_of(rows: Sequence[ProofRow]) -> Iterator[Reader]:
         yield SqliteConnection(raw)
     finally:
         raw.close()
+
+
+def _as_row(row: ProofRow) -> ProofRow:
+    """An event of a file as if it were a row of the database, which counts from the place of its file."""
+    if row.file is None:
+        return row
+    if tuple(name for name, _ in row.fields) != FILED_COLUMNS:
+        raise ValueError("an event of a file has other columns")
+    fields = (("id", row.file + 1), *row.fields, ("fingerprint", b""), ("received", 0))
+    return ProofRow("usage", USAGE_EVENTS.name, row.file, fields)

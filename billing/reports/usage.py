@@ -9,7 +9,8 @@ from decimal import Decimal
 from ...engine.period import DateRange
 from ...ledger.store import Reader
 from ..acting import instant, microseconds
-from .report import Bar, Column, ColumnKind, Report, counts, texts, whole, word
+from ..stored.events import Asked, stored_events
+from .report import Bar, Column, ColumnKind, Report, counts, texts
 
 
 def usage_trend(reader: Reader, days: DateRange, *, by_month: bool) -> Report:
@@ -35,15 +36,13 @@ def _values(reader: Reader, days: DateRange) -> Iterator[tuple[str, str, str, De
     first, last = (
         microseconds(instant(0).replace(year=d.year, month=d.month, day=d.day)) for d in (days.start, days.end)
     )
-    for time, event, fields in reader.stream(
-        "SELECT time, event, fields FROM usage_events WHERE time >= ? AND time < ? ORDER BY id", (first, last)
-    ):
-        day = f"{instant(whole(time)):%Y-%m-%d}"
+    for row in stored_events(reader, Asked(since=first, until=last)):
+        day = f"{instant(row.time):%Y-%m-%d}"
         numbers = [
-            (name, number) for name, value in json.loads(word(fields)).items() if (number := _number(value)) is not None
+            (name, number) for name, value in json.loads(row.fields).items() if (number := _number(value)) is not None
         ]
         for name, number in numbers or [("", Decimal(0))]:
-            yield day, word(event), name, number
+            yield day, row.event, name, number
 
 
 def _number(value: object) -> Decimal | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ratebook.api import compile_file
+from ratebook.billing import usage as billing_usage
 from ratebook.billing.acting import Acting
 from ratebook.billing.customers import create_customer, find_customer
 from ratebook.billing.rulesets import publish
@@ -38,8 +39,24 @@ def url(database_url: str) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = open_store(url, create=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files of usage are, for commands and other processes too."""
+    found = tmp_path / "usage"
+    monkeypatch.setenv("RATEBOOK_USAGE_FOLDER", str(found))
+    return found
+
+
+@pytest.fixture(params=["rows", "files"])
+def rows_or_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same with usage as rows of the database, and with every intake as files beside it."""
+    if request.param == "files":
+        monkeypatch.setattr(billing_usage, "FILED_FROM", 1)
+    return str(request.param)
+
+
+@pytest.fixture
+def store(url: str, folder: Path) -> Iterator[Store]:
+    opened = open_store(url, create=True, folder=folder)
     try:
         yield opened
     finally:

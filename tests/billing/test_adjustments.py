@@ -8,6 +8,8 @@ import pytest
 
 from ratebook.billing import rating
 
+pytestmark = pytest.mark.usefixtures("rows_or_files")
+
 TIERED = """
 ruleset shop "Shop":
   currency CNY

@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ratebook import load, rate
 from ratebook.billing.card_batches import make_batch, new_codes, terms_of
 from ratebook.billing.card_sales import sell
@@ -18,6 +20,8 @@ from ratebook.billing.refunds import refund
 from ratebook.billing.rulesets import ruleset_in_force
 from ratebook.diagnostics import Diagnostic
 from ratebook.intake import statement_object
+
+pytestmark = pytest.mark.usefixtures("rows_or_files")
 
 PLATFORM = Path(__file__).parents[2] / "rulesets" / "platform"
 KEY = b"0123456789abcdef0123456789abcdef"

@@ -18,6 +18,8 @@ from ratebook.billing.customers import close_customer
 from ratebook.billing.run import Billed, bill
 from ratebook.engine.period import parse_period
 
+pytestmark = pytest.mark.usefixtures("rows_or_files")
+
 FINE = """
 ruleset mail "Mail":
   currency USD
@@ -106,12 +108,13 @@ def test_what_the_ledger_refuses_leaves_no_gap_in_the_numbers(books: Any) -> Non
 RUN = """
 import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
 from ratebook.billing.acting import Acting
 from ratebook.billing.run import bill
 from ratebook.engine.period import parse_period
 from ratebook.ledger.store import open_store
 
-store = open_store(sys.argv[1])
+store = open_store(sys.argv[1], folder=Path(sys.argv[3]))
 acting = Acting("tester", datetime(2026, 2, 1, 12, tzinfo=UTC), sys.argv[2])
 print("begun", flush=True)
 bill(store, acting, "mail", parse_period("2026-01"), issued=date(2026, 2, 1), per_commit=1)
@@ -120,7 +123,7 @@ print("done", flush=True)
 """
 
 
-def test_a_process_that_is_killed_loses_and_repeats_nothing(books: Any, url: str, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_loses_and_repeats_nothing(books: Any, url: str, tmp_path: Path, folder: Path) -> None:
     books.publish(FINE)
     names = [f"a-{number:02}" for number in range(40)]
     for name in names:
@@ -131,7 +134,10 @@ def test_a_process_that_is_killed_loses_and_repeats_nothing(books: Any, url: str
     script.write_text(RUN, encoding="utf-8")
     for attempt in range(6):
         process = subprocess.Popen(
-            [sys.executable, str(script), url, f"run {attempt}"], stdout=subprocess.PIPE, text=True, env=os.environ
+            [sys.executable, str(script), url, f"run {attempt}", str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ,
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
@@ -142,7 +148,7 @@ def test_a_process_that_is_killed_loses_and_repeats_nothing(books: Any, url: str
     books_type = type(books)
     from ratebook.ledger.store import open_store
 
-    again = books_type(open_store(url), books.acting)
+    again = books_type(open_store(url, folder=folder), books.acting)
     try:
         assert again.problems() == []
         documents = again.rows("SELECT account, number FROM invoices ORDER BY id")

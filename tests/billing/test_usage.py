@@ -19,6 +19,8 @@ from ratebook.billing.usage import UsageAdded, add_usage, find_usage
 from ratebook.diagnostics import Diagnostic
 from ratebook.ledger.store import Store
 
+pytestmark = pytest.mark.usefixtures("rows_or_files")
+
 PLATFORM = Path(__file__).parents[2] / "rulesets" / "platform" / "platform.rates"
 
 

@@ -29,6 +29,8 @@ from ratebook.diagnostics import Diagnostic
 from ratebook.ledger.books import USAGE_EVENTS
 from ratebook.ledger.store import Reader, Store, open_store
 
+pytestmark = pytest.mark.usefixtures("rows_or_files")
+
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 """A Wednesday."""
 

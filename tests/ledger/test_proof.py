@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 from ratebook.diagnostics import has_errors
 from ratebook.ledger.books import BOOK_TABLES
 from ratebook.ledger.leaf import Field
-from ratebook.ledger.merkle import leaf_hash, root
+from ratebook.ledger.merkle import inclusion_proofs, leaf_hash, root
 from ratebook.ledger.note import Checkpoint, SecretKey, new_key, sign
 from ratebook.ledger.proof import (
     CLAIMED,
+    FILED_COLUMNS,
+    FILED_TABLE,
     LINKS,
     TABLES,
     Claim,
     Proof,
     ProofRow,
+    file_digest,
     prove,
     read_proof,
     verify_proof,
@@ -48,12 +51,32 @@ def row(role: str, table: str, place: int, /, **fields: Field) -> ProofRow:
     return ProofRow(role, table, place, (("id", place + 1), *fields.items()))
 
 
+FILED = ProofRow(
+    "filed usage",
+    "filed_events",
+    4,
+    (
+        ("source", "eu"),
+        ("event_id", "e-3"),
+        ("account", "a-1"),
+        ("event", "compute.used"),
+        ("time", 7),
+        ("fields", "{}"),
+    ),
+    file=10,
+)
+FILE = [*(bytes([number]) * 32 for number in range(4)), FILED.hash(), b"\x07" * 32]
+"""The hashes of a file's events."""
+PATHS = {(10, 4): inclusion_proofs(FILE, len(FILE), [4])[4]}
+
+
 def rows_of(amount: int = 90_000) -> list[ProofRow]:
     """The rows of a line in the columns that count, among some that do not."""
     return [
         row("usage", "usage_events", 3, source="eu", event_id="e-1", account="a-1", event="compute.used", time=5),
         row("usage", "usage_events", 9, source="eu", event_id="e-2", account="a-1", event="compute.used", time=6),
-        row("usage file", "usage_files", 10, path="2026-03/part-1.parquet", digest="sha256:77"),
+        row("usage file", "usage_files", 10, path="3/1.parquet", digest=file_digest(root(FILE)), events=len(FILE)),
+        FILED,
         row("ruleset", "rulesets", 0, name="platform", hash=HASH, main="platform.rates", files="{}"),
         row("invoice", "invoices", 20, series="INV", number=17, account="a-1", ruleset="platform", hash=HASH,
             currency="CNY", total=90_000, corrects=None),
@@ -70,7 +93,8 @@ CLAIM = Claim("INV", 17, 3, HASH, "platform.rates:24")
 def log_of(rows: list[ProofRow]) -> list[bytes]:
     hashes = [*OTHERS]
     for one in rows:
-        hashes[one.place] = one.hash()
+        if one.file is None:
+            hashes[one.place] = one.hash()
     return hashes
 
 
@@ -80,7 +104,7 @@ def note_of(hashes: list[bytes], key: SecretKey = KEY) -> str:
 
 def document_of(rows: list[ProofRow], claim: Claim = CLAIM) -> str:
     hashes = log_of(rows)
-    return write_proof(prove(claim, rows, iter(hashes), len(hashes), note_of(hashes)))
+    return write_proof(prove(claim, rows, iter(hashes), len(hashes), note_of(hashes), PATHS))
 
 
 DOCUMENT = document_of(rows_of())
@@ -103,6 +127,7 @@ def test_a_proof_holds(amount: int) -> None:
 
 def test_the_columns_that_are_compared_are_columns_of_the_tables() -> None:
     columns = {table.name: set(table.hashed) for table in (*LEDGER_TABLES, *BOOK_TABLES) if table.append_only}
+    columns[FILED_TABLE] = set(FILED_COLUMNS)
     for role, column, other, other_column in LINKS:
         assert column in columns[TABLES[role]] and other_column in columns[TABLES[other]]
     for _, role, column in CLAIMED:
@@ -321,7 +346,7 @@ def test_rows_of_another_log_and_checkpoints_of_other_keys() -> None:
         document["checkpoint"] = other
 
     findings = verify_proof(changed(change), VKEY)
-    assert [finding.code for finding in findings] == ["RB7114"] * len(rows_of())
+    assert [finding.code for finding in findings] == ["RB7114"] * (len(rows_of()) - 1), "a file has a tree of its own"
     assert codes(DOCUMENT, str(key_of(6).public_key)) == ["RB7110"]
     assert codes(DOCUMENT, str(key_of(5, "elsewhere").public_key)) == ["RB7112"]
     assert codes(DOCUMENT, "") == codes(DOCUMENT, KEY.text()) == ["RB7116"]

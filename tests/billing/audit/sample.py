@@ -7,7 +7,7 @@ that other tests are about are only plausible.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,16 +18,22 @@ from ratebook.billing.audit.report import TABLES
 from ratebook.billing.customers import create_customer, deposit, withdraw
 from ratebook.billing.documents import next_number, next_numbers
 from ratebook.billing.settlements import NewInvoice, Settlement, SettlementKind, open_new
+from ratebook.billing.stored.parts import bytes_hash
+from ratebook.billing.stored.tree import Content, event_hash
 from ratebook.diagnostics import Diagnostic
+from ratebook.intake.parquet import connect
 from ratebook.ledger import books
 from ratebook.ledger.accounts import AccountKind, find_account, platform_account
+from ratebook.ledger.merkle import root
+from ratebook.ledger.proof import file_digest
 from ratebook.ledger.requests import ExpireHold, Hold, Leg, Posted, PostHold, Refused, Request, Reverse, Transfer
 from ratebook.ledger.store import Store, Transaction
 from ratebook.ledger.tables import Table
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 TIME = microseconds(NOW)
-USAGE_FILE = "usage/2026-03.parquet"
+FILED = tuple(("files", f"f-{n}", "a-1", "compute.used", TIME - 9 + n, '{"units":"1"}') for n in range(4))
+"""The events of that file."""
 _HASH = "sha256:" + "5f" * 32
 
 
@@ -39,11 +45,9 @@ def fill(store: Store, folder: Path, *, customers: int = 20, usage: int = 200) -
         _good(deposit(store, _acting(f"deposit {account}"), account, 10_000 + number))
     _good(withdraw(store, _acting("withdrawal"), "a-0", 1_500))
     assert isinstance(withdraw(store, _acting("too much"), "a-1", 10**9), Diagnostic)
-    file = folder / USAGE_FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(b"PAR1")
+    file = write_usage_file(folder)
     store.write(lambda transaction: _holds(transaction))
-    store.write(lambda transaction: _facts(transaction, customers, usage, sha256(file.read_bytes()).hexdigest()))
+    store.write(lambda transaction: _facts(transaction, customers, usage, str(file.relative_to(folder))))
     for number in range(customers):
         store.write(_invoice(f"a-{number}", number))
     rows = store.read(
@@ -51,6 +55,17 @@ def fill(store: Store, folder: Path, *, customers: int = 20, usage: int = 200) -
     )
     assert all(rows), [table.name for table, count in zip(own_tables(), rows, strict=True) if not count]
     return sum(int(str(count)) for count in rows)
+
+
+def write_usage_file(folder: Path, events: Sequence[Content] = FILED) -> Path:
+    """Write a file of usage below a folder; its name is the hash of what is in it."""
+    path = folder / "2026-03" / "new.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = ", ".join(f"({', '.join(repr(value) for value in event)})" for event in events)
+    columns = "source, event_id, account, event, time, fields"
+    with connect() as cursor:
+        cursor.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS filed ({columns})) TO '{path}' (FORMAT parquet)")
+    return path.rename(path.with_stem(bytes_hash(path)))
 
 
 def own_tables() -> list[Table]:
@@ -98,7 +113,7 @@ def _holds(transaction: Transaction) -> None:
     assert isinstance(outcome, Refused)
 
 
-def _facts(transaction: Transaction, customers: int, usage: int, digest: str) -> None:
+def _facts(transaction: Transaction, customers: int, usage: int, file: str) -> None:
     """Rows that stand for what was published, used, watched and sold."""
     text = json.dumps({"platform.rates": "ruleset platform\n"})
     transaction.append(books.RULESETS, [("platform", _HASH, "platform.rates", text, "CNY", TIME, "first")])
@@ -114,7 +129,9 @@ def _facts(transaction: Transaction, customers: int, usage: int, digest: str) ->
         digest_ = sha256(f"{account} {fields}".encode()).digest()
         events.append(("meter", identity, account, "compute.used", TIME - number, fields, digest_, TIME))
     transaction.append(books.USAGE_EVENTS, events)
-    transaction.append(books.USAGE_FILES, [(USAGE_FILE, digest, 4, TIME - 9, TIME, TIME)])
+    transaction.append(
+        books.USAGE_FILES, [(file, file_digest(root(map(event_hash, FILED))), len(FILED), TIME - 9, TIME - 6, TIME)]
+    )
     (run,) = transaction.append(
         books.BILL_RUNS, [("2026-03-01..2026-03-31", "platform", _HASH, "2026-04-01", "2026-04-15", TIME)]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,12 @@ import pytest
 from ratebook.billing.audit.books import NUMBERED, REFERENCES
 from ratebook.billing.audit.files import audit_files
 from ratebook.billing.audit.report import TABLES, audit_database, audit_reader
+from ratebook.billing.stored.keys import key_of, keys_path, write_keys
+from ratebook.billing.stored.parts import Part
+from ratebook.billing.stored.tree import Content, digest_of, event_hash
 from ratebook.ledger.log import log_rows
+from ratebook.ledger.merkle import root
+from ratebook.ledger.proof import file_digest
 
 from . import sample, tampering
 from .test_tampering import database_at
@@ -106,17 +111,39 @@ def test_many_of_one_kind_are_counted(at: tampering.Stage) -> None:
 
 
 def test_files_of_usage(at: tampering.Stage, tmp_path: Path) -> None:
-    def codes(folder: Path) -> list[str]:
+    def codes(folder: Path | None) -> list[str]:
         return [item.code for item in audit_files(at.owner.reader, folder)]
 
     assert codes(at.folder) == []
     assert codes(tmp_path) == ["RB7130"]
-    file = tmp_path / sample.USAGE_FILE
-    file.parent.mkdir()
-    file.write_bytes(b"PAR2")
-    assert codes(tmp_path) == ["RB7130"]
-    file.write_bytes((at.folder / sample.USAGE_FILE).read_bytes())
+    assert codes(None) == ["RB7130"]
+    file = sample.write_usage_file(tmp_path)
+    whole = file.read_bytes()
     assert codes(tmp_path) == []
+    for wrong in (b"PAR1", whole[:-1], whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]):
+        file.write_bytes(wrong)
+        assert codes(tmp_path) == ["RB7130"]
+    file.write_bytes(whole)
+    assert codes(tmp_path) == []
+    write_keys([key_of(*event[:2]) for event in sample.FILED][::-1], keys_path(file))
+    assert codes(tmp_path) == [], "they are sorted"
+    write_keys([key_of("files", f"g-{number}") for number in range(4)], keys_path(file))
+    assert codes(tmp_path) == ["RB7130"]
+
+
+def test_the_digest_of_a_file_is_of_every_field_of_every_event(tmp_path: Path) -> None:
+    def digest(events: Sequence[Content]) -> str:
+        path = sample.write_usage_file(tmp_path, events)
+        return digest_of(Part(1, path.name, path, "", len(events), 0, 0, 0))
+
+    events = list(sample.FILED)
+    found = {digest(events), digest(events[:3]), digest(events[::-1])}
+    for place in range(len(events[0])):
+        changed: list[Any] = list(events[2])
+        changed[place] = changed[place] + 1 if place == 4 else "b"
+        found.add(digest([*events[:2], tuple(changed), events[3]]))  # type: ignore[list-item]
+    assert len(found) == 3 + len(events[0])
+    assert digest(events) == file_digest(root(map(event_hash, events)))
 
 
 def test_references_are_columns_of_tables() -> None:
@@ -132,10 +159,10 @@ def test_the_log_has_every_table(at: tampering.Stage) -> None:
     assert seen == {table.name for table in sample.own_tables()}
 
 
-def test_the_books_of_the_platform_fit(platform: Any, tmp_path: Path) -> None:
+def test_the_books_of_the_platform_fit(platform: Any) -> None:
     for month, day in (("2026-01", "2026-02-01"), ("2026-02", "2026-03-01"), ("2026-03", "2026-04-01")):
         platform.bill("platform", month, day)
-        assert audit_database(platform.store, [], tmp_path).findings == ()
+        assert audit_database(platform.store, []).findings == ()
 
 
 def test_an_empty_database_fits(store: Any, tmp_path: Path) -> None:

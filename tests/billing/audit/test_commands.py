@@ -101,7 +101,7 @@ def test_what_was_changed_is_named_and_not_signed(run: Run, public: str, store: 
     sample.fill(store, tmp_path, customers=4, usage=10)
     run("checkpoint", "--key", "log.key", "--append", "log.txt")
     store.write(lambda transaction: transaction.put("UPDATE balances SET credits = credits + 1 WHERE account = 3"))
-    (tmp_path / sample.USAGE_FILE).unlink()
+    next(tmp_path.rglob("*.parquet")).unlink()
     known = ("--checkpoint", "log.txt", "--public-key", public, "--usage-folder", str(tmp_path))
     found = json.loads(run("verify", *known, "--format", "json", code=1).stdout)
     assert [(item["code"], item["place"]) for item in found["findings"]] == [

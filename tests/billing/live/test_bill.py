@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,8 @@ from ratebook.engine.statement import LineKind, Statement
 from ratebook.engine.usage import Subscription
 
 from .conftest import SHOP, Till, called, done_any, stored
+
+pytestmark = pytest.mark.usefixtures("rows_or_files")
 
 CHEAPER = SHOP.replace("above at ¥0.30", "above at ¥0.20").replace("10% off calls", "20% off calls")
 MARCH = DateRange(date(2026, 3, 1), date(2026, 4, 1))
