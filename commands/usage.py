@@ -43,6 +43,7 @@ def add(
     """Add the events in FILEs of JSON Lines, CSV or Parquet; `-` is JSON Lines from standard input.
 
     An event that is there already, by source and id, has no second effect. Rows without an id count once a file.
+    From 100,000 rows on they are kept in files beside the database; RATEBOOK_USAGE_FOLDER says where.
     """
     from ..billing.usage import add_usage
     from ..intake import first_rejects, write_rejects
