@@ -94,6 +94,7 @@ def power(asked: Asked) -> Found:
     parts = _shared(asked, lambda times, seed: _cuts(times, seed, "FULL", asked.seconds))
     rows = [
         ("cuts", f"{_sum(parts, 'cuts'):,}"),
+        ("different states of the disk that they left", f"{_sum(parts, 'states'):,}"),
         ("traces of what the store's process wrote", f"{_sum(parts, 'traces'):,}"),
         ("writes, syncs and truncations in them", f"{_sum(parts, 'operations'):,}"),
         ("requests acknowledged in them before the last cut", f"{_sum(parts, 'acknowledged'):,}"),
