@@ -32,6 +32,11 @@ class ModelAccount:
     held: int = 0
     closed: bool = False
 
+    @property
+    def available(self) -> int | None:
+        """What may still leave it; None where it has no floor."""
+        return None if self.floor is None else self.balance - self.held - self.floor
+
 
 @dataclass
 class ModelTransfer:
@@ -58,8 +63,7 @@ class Model:
 
     def post(self, requests: list[Request]) -> list[Outcome]:
         """What requests are answered. Ids of refusals come after those of the transfers of the same call."""
-        # Only what stood before a call can be named by it: nobody knows ids that are yet to come.
-        before = set(self.transfers)
+        before = self.size
         outcomes = [self.one(request, before) for request in requests]
         self.size += sum(isinstance(outcome, Refused) and self.fresh(outcome) for outcome in outcomes)
         return outcomes
@@ -67,7 +71,8 @@ class Model:
     def fresh(self, outcome: Outcome) -> bool:
         return not outcome.repeated and getattr(outcome, "refusal", None) is not Refusal.KEY_REUSED
 
-    def one(self, request: Request, before: set[int]) -> Outcome:
+    def one(self, request: Request, before: int) -> Outcome:
+        """One answer. Only rows up to `before` can be named by a call: nobody knows ids that are yet to come."""
         if request.key in self.answers:
             legs, outcome = self.answers[request.key]
             if plain(legs) != plain(request.legs):
@@ -76,19 +81,20 @@ class Model:
                 return Posted(outcome.transfers, repeated=True)
             return Refused(outcome.refusal, repeated=True)
         accounts = {number: ModelAccount(**vars(account)) for number, account in self.accounts.items()}
-        transfers = {number: ModelTransfer(**vars(transfer)) for number, transfer in self.transfers.items()}
-        ids: list[TransferId] = []
+        named = {getattr(leg, "hold", None) or getattr(leg, "transfer", None) for leg in request.legs}
+        known = {number: ModelTransfer(**vars(self.transfers[number])) for number in named & self.transfers.keys()}
+        known = {number: transfer for number, transfer in known.items() if number <= before}
+        made: dict[int, ModelTransfer] = {}
         for leg in request.legs:
-            known = {number: transfer for number, transfer in transfers.items() if number in before}
-            made = self.leg(leg, request.effective, accounts, known)
-            if isinstance(made, Refusal):
-                self.answers[request.key] = request.legs, Refused(made)
-                return Refused(made)
-            ids.append(TransferId(self.size + len(ids) + 1))
-            transfers[ids[-1]] = made
-        self.accounts, self.transfers, self.size = accounts, transfers, self.size + len(ids)
-        self.answers[request.key] = request.legs, Posted(tuple(ids))
-        return Posted(tuple(ids))
+            one = self.leg(leg, request.effective, accounts, known)
+            if isinstance(one, Refusal):
+                self.answers[request.key] = request.legs, Refused(one)
+                return Refused(one)
+            made[self.size + len(made) + 1] = one
+        self.accounts, self.size = accounts, self.size + len(made)
+        self.transfers |= known | made
+        self.answers[request.key] = request.legs, Posted(tuple(map(TransferId, made)))
+        return self.answers[request.key][1]
 
     def leg(
         self, leg: Leg, effective: int, accounts: dict[int, ModelAccount], known: dict[int, ModelTransfer]
@@ -138,7 +144,7 @@ class Model:
             return Refusal.CURRENCY_DIFFERS
         if giver.closed or taker.closed:
             return Refusal.ACCOUNT_CLOSED
-        if giver.floor is not None and giver.balance - giver.held - leg.amount < giver.floor:
+        if giver.available is not None and leg.amount > giver.available:
             return Refusal.INSUFFICIENT_FUNDS
         if isinstance(leg, Hold):
             giver.held += leg.amount
@@ -161,7 +167,7 @@ class Model:
         amount = earlier.left if leg.amount is None else leg.amount
         if not 0 < amount <= earlier.left:
             return Refusal.REVERSAL_EXCEEDED
-        if giver.floor is not None and giver.balance - giver.held - amount < giver.floor:
+        if giver.available is not None and amount > giver.available:
             return Refusal.INSUFFICIENT_FUNDS
         earlier.left -= amount
         giver.balance -= amount

@@ -55,6 +55,6 @@ def test_both_stores_and_the_model_agree(
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert FIGURES["sequences"] >= int(sequences) - 1 and FIGURES["posted"] > 0
+    assert FIGURES["sequences"] >= int(sequences) // 2 and FIGURES["posted"] > 0
     if told := os.environ.get("RATEBOOK_STATEFUL_FIGURES"):
         Path(told).write_text(json.dumps(FIGURES), encoding="utf-8")
