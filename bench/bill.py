@@ -12,6 +12,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _name(number: int) -> str:
     return f"a-{number:07d}"
 
 
-def _accounts(transaction: Transaction, numbers: range) -> None:
+def _accounts(transaction: Transaction, numbers: range, plans: Sequence[str] = ("payg",)) -> None:
     transaction.append(CUSTOMERS, [(_name(number), "CNY", 0, "{}") for number in numbers])
     tiers = ("standard", "gold")
     attributes = [canonical({"tier": tiers[number % 2]}) for number in numbers]
@@ -69,7 +70,10 @@ def _accounts(transaction: Transaction, numbers: range) -> None:
         transaction.put_many(f"INSERT INTO balances VALUES (?, 0, 0, 0, {floor}, 0)", [(own,) for own in ids])
     transaction.append(
         SUBSCRIPTIONS,
-        [(number + 1, _name(number), "platform", "payg", "2026-01-01", "", "{}") for number in numbers],
+        [
+            (number + 1, _name(number), "platform", plans[number // 2 % len(plans)], "2026-01-01", "", "{}")
+            for number in numbers
+        ],
     )
 
 

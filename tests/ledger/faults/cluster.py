@@ -50,9 +50,10 @@ def server_version() -> str:
 
 
 class Cluster:
-    """The server. PostgreSQL refuses to run as root, so that it belongs to another user then."""
+    """The server, with settings above `SETTINGS`. As root it belongs to another user, for PostgreSQL refuses root."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = {**SETTINGS, **settings}
         initdb = program("initdb")
         self._postgres = str(Path(initdb).resolve().with_name("postgres"))
         # On a disk and not in memory: while a commit waits for it, a crash leaves open whether the commit happened.
@@ -75,7 +76,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server, which recovers by itself, and wait until it answers."""
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [self._postgres, "-D", str(self._data), "-p", str(self.port), *settings]
         for _ in range(50):
             with (self._folder / "log").open("ab") as log:

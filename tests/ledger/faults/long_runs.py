@@ -58,7 +58,7 @@ DEATH = """A forked process writes from one to four threads and is killed at a d
 CUT = """A preloaded library records every write, truncation, sync and name of the store's files. A cut keeps what was
   synced and any part of the rest: sectors of 512 bytes or 4 KiB lost, reordered or torn, names and sizes lost. A third
   of the traces begin with what a cut left; in half of them the process is killed between a write and its sync, and
-  another one goes on."""
+  another one goes on. Two cuts leave the same where nothing is unsynced, as just after an answer; both are checked."""
 CRASH = """A server in a temporary folder is crashed while threads of one or two stores write: stopped at once, killed
   with all its processes, or a writer's process killed, after which it throws out everybody and recovers."""
 FULL = """From a drawn write (or sync) on, all of them fail, the first after half of its bytes: while the database is
@@ -94,6 +94,7 @@ def power(asked: Asked) -> Found:
     parts = _shared(asked, lambda times, seed: _cuts(times, seed, "FULL", asked.seconds))
     rows = [
         ("cuts", f"{_sum(parts, 'cuts'):,}"),
+        ("different states of the disk that they left", f"{_sum(parts, 'states'):,}"),
         ("traces of what the store's process wrote", f"{_sum(parts, 'traces'):,}"),
         ("writes, syncs and truncations in them", f"{_sum(parts, 'operations'):,}"),
         ("requests acknowledged in them before the last cut", f"{_sum(parts, 'acknowledged'):,}"),

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from math import inf
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Cuts:
     """What came of it."""
 
     cuts: int = 0
+    states: set[bytes] = field(default_factory=set)
+    """The different states that they left, see `_name_of`."""
     traces: int = 0
     operations: int = 0
     acknowledged: int = 0
@@ -179,6 +182,7 @@ def cut(
         for _ in range(min(CUTS_A_MOMENT, cuts - number * CUTS_A_MOMENT)):
             figures.cuts += 1
             state = disk.after_cut(chance)
+            figures.states.add(_name_of(state, len(told.acknowledged)))
             known = Told(list(told.sent), list(told.acknowledged))
             found = look(folder, state, known, chance)
             if found:
@@ -192,6 +196,15 @@ def cut(
                 kept = state, Told(list(told.sent), list(told.acknowledged))
     figures.acknowledged += len(told.acknowledged) - last
     return kept
+
+
+def _name_of(state: dict[str, bytes], answers: int) -> bytes:
+    """The same for two cuts that left the same files after as many answers; streams of requests have other keys."""
+    content = blake2b(f"{answers}".encode(), digest_size=16)
+    for name, held in sorted(state.items()):
+        content.update(f"\n{name} {len(held)}\n".encode())
+        content.update(held)
+    return content.digest()
 
 
 def _moment(ops: list[Op], said: list[int], chance: random.Random, after_deaths: bool) -> int:
@@ -254,7 +267,7 @@ def main() -> None:
         seconds=given.seconds,
         after_deaths=given.after_deaths,
     )
-    print(json.dumps(asdict(figures)))
+    print(json.dumps({**asdict(figures), "states": len(figures.states)}))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def test_power_cuts_lose_and_repeat_nothing() -> None:
     figures = _cuts(200)
     assert figures["found"] == []
     assert figures["cuts"] == 200
+    assert 50 < figures["states"] < 200
     assert figures["acknowledged"] > 50
 
 
