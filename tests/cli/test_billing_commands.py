@@ -55,6 +55,22 @@ def test_a_document_is_shown_in_each_form(shop: Any) -> None:
     assert "账单" in chinese.stdout or "发票" in chinese.stdout
 
 
+def test_lines_are_credited_by_the_numbers_that_are_shown(shop: Any) -> None:
+    assert shop("bill", "run", "--period", "2026-03", "--issued", "2026-04-01").exit_code == 0
+    shown = objects(shop("bill", "show", "INV-2026-000002", "--format", "json"))["lines"]
+    assert [line["line"] for line in shown] == list(range(1, len(shown) + 1))
+    table = shop("bill", "show", "INV-2026-000002").stdout.split("\n\n")[1].splitlines()
+    assert table[0].split()[:3] == ["line", "id", "kind"]
+    assert [row.split()[:3] for row in table[2:]] == [[str(line["line"]), line["id"], line["kind"]] for line in shown]
+    last = shown[-1]
+    credit = objects(
+        shop(
+            "bill", "credit", "INV-2026-000002", "--lines", str(last["line"]), "--reason", "waived", "--format", "json"
+        )
+    )
+    assert credit["lines"] == {str(last["line"]): f"{last['amount']} USD"}
+
+
 def test_init_leaves_what_is_there(shop: Any, tmp_path: Path) -> None:
     before = (tmp_path / "ratebook.db").read_bytes()
     assert shop("init", ".").exit_code == 2
