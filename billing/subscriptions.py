@@ -20,6 +20,7 @@ from ..ledger.store import Reader, Row, Store, Transaction, Value
 from .acting import Acting, Json, canonical, once, record
 from .customers import Customer, find_customer
 from .documents import next_number
+from .filled import filled_attributes
 from .rulesets import Published, ruleset_in_force
 
 
@@ -124,7 +125,8 @@ def change_subscription(
         customer = _open_customer(transaction, old.account)
         if isinstance(customer, Diagnostic):
             return customer
-        merged = {name: value for name, value in {**old.attributes, **changes}.items() if value is not None}
+        given = {**_own_attributes(transaction, old), **changes}
+        merged = {name: value for name, value in given.items() if value is not None}
         new = SubscriptionRow(0, old.account, old.ruleset, plan or old.plan, day, old.end, merged)
         transaction.append(SUBSCRIPTIONS, [_row(old, end=day)])
         wrong = _refused(transaction, customer, new)
@@ -284,11 +286,28 @@ def _invalid(published: Published, customer: Customer, new: SubscriptionRow) -> 
     if unknown:
         hint = f"the ruleset has {', '.join(program.schema.attributes) or 'no attributes'}"
         return Diagnostic("RB2001", f"accounts have no attribute {unknown[0]}", hints=(hint,))
-    row = {"account": new.account, "plan": new.plan, "start": new.start.isoformat(), **known, **new.attributes}
+    filled = filled_attributes(program.schema)
+    for name in filled & new.attributes.keys():
+        return filled_by_billing(name)
+    row: dict[str, object] = {"account": new.account, "plan": new.plan, "start": new.start.isoformat()}
+    row |= {**known, **new.attributes, **dict.fromkeys(filled, "0")}
     if new.end is not None:
         row["end"] = new.end.isoformat()
     intake = accounts_of_rows([row], program.schema, name="subscription")
     return intake.rejects[0].diagnostic if intake.rejects else None
+
+
+def filled_by_billing(name: str) -> Diagnostic:
+    """The finding that a value was given for an attribute that billing fills."""
+    hints = ("leave it out: it follows from the invoices that are open",)
+    return Diagnostic("RB7051", f"{name} is filled by billing, and a value of its own would not count", hints=hints)
+
+
+def _own_attributes(reader: Reader, row: SubscriptionRow) -> Mapping[str, object]:
+    """The attributes of a subscription but for those that billing fills, which earlier versions asked for."""
+    published = ruleset_in_force(reader, row.ruleset)
+    filled = frozenset[str]() if isinstance(published, Diagnostic) else filled_attributes(published.program.schema)
+    return {name: value for name, value in row.attributes.items() if name not in filled}
 
 
 def _begin(transaction: Transaction, new: SubscriptionRow) -> int:

@@ -244,6 +244,7 @@ CODES = _table(
     Code("RB7048", "usage without an identity"),
     Code("RB7049", "metered quantity without a time"),
     Code("RB7050", "ruleset that cannot be published"),
+    Code("RB7051", "attribute that billing fills"),
     Code("RB7052", "dates of a subscription that cannot be"),
     Code("RB7053", "account that cannot be billed"),
     Code("RB7054", "usage that no subscription covers"),
