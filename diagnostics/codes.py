@@ -234,6 +234,7 @@ CODES = _table(
     Code("RB7035", "database that cannot be used"),
     Code("RB7036", "commit of which nobody knows whether it happened"),
     # RB704x to RB709x: the billing system
+    Code("RB7040", "name that no account can have"),
     Code("RB7041", "account that is there already"),
     Code("RB7042", "account with a plan that runs"),
     Code("RB7043", "ruleset that is not published"),

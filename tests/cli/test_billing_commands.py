@@ -127,3 +127,40 @@ def test_subscriptions_change_and_end(shop: Any) -> None:
     assert shop("subscription", "show", "99").exit_code == 2
     closed = shop("bill", "run", "--period", "2026-13")
     assert (closed.exit_code, "RB9003" in closed.stderr) == (2, True)
+
+
+def test_many_accounts_and_subscriptions_come_from_files(shop: Any, tmp_path: Path) -> None:
+    rows = ["account,plan,start,kind", "ann,monthly,2026-03-01,charity", "bob,monthly,2026-03-01,company"]
+    (tmp_path / "new.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    early = shop("subscription", "add", "--from", "new.csv", "--rejects", "rejects.csv")
+    assert (early.exit_code, early.stderr.count("RB7006"), "Nothing was added" in early.stderr) == (2, 2, True)
+    rejected = (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:5] for line in rejected[1:]] == [
+        ["new.csv", "2", "account", "ann", "RB7006"],
+        ["new.csv", "3", "account", "bob", "RB7006"],
+    ]
+    made = shop("account", "create", "--from", "new.csv", "--currency", "USD", "--attribute", "kind")
+    assert (made.exit_code, made.stdout, made.stderr) == (0, "2 accounts added\n", "")
+    assert shop("subscription", "add", "--from", "new.csv").stdout == "2 subscriptions added\n"
+    again = objects(shop("subscription", "add", "--from", "new.csv", "--format", "json"))
+    assert again == {"read": 2, "added": 0, "repeated": 2}
+    assert (
+        objects(shop("bill", "run", "--period", "2026-03", "--issued", "2026-04-01", "--format", "json"))["invoices"]
+        == 6
+    )
+
+
+def test_one_thing_or_a_file_of_many(shop: Any) -> None:
+    for wrong in (
+        ("subscription", "add"),
+        ("subscription", "add", "ann", "--start", "2026-03-01"),
+        ("subscription", "add", "ann", "--from", "new.csv"),
+        ("subscription", "add", "--from", "new.csv", "--end", "2026-03-01"),
+        ("account", "create"),
+        ("account", "create", "ann"),
+        ("account", "create", "ann", "--from", "new.csv"),
+    ):
+        result = shop(*wrong)
+        assert (result.exit_code, "Usage:" in result.stderr) == (2, True), result.output
+    missing = shop("subscription", "add", "--from", "nowhere.csv")
+    assert (missing.exit_code, "RB9001" in missing.stderr) == (2, True), missing.stderr
