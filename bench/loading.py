@@ -72,7 +72,7 @@ def measured(database: str, store: Store, file: Path, count: int) -> list[tuple[
     """Rows of the table for one database."""
     compiled = compile_file(RULESET, name=RULESET.name)
     assert not isinstance(compiled, Diagnostic) and compiled.program is not None
-    assert not isinstance(publish_ruleset(store, acting(), compiled), Diagnostic)
+    assert not isinstance(publish_ruleset(store, acting(), compiled), tuple)
     defaults = AccountDefaults(currency=compiled.program.money.currency.code)
     works: list[tuple[str, Callable[[], Loaded | Diagnostic], int]] = [
         ("accounts", lambda: load_customers(store, acting(), file, defaults), count),
