@@ -65,7 +65,7 @@ def load_subscriptions(
     """
     published = store.read(rulesets_in_force)
     attributes = {name for item in published for name in item.program.schema.attributes}
-    rows = read_file(path, {"account", "plan", "start", "end", "ruleset", *attributes}, _STRUCTURE)
+    rows = read_file(path, {"account", "plan", "start", "end", "ruleset", "cards", *attributes}, _STRUCTURE)
     return load(
         store,
         acting,
@@ -81,7 +81,7 @@ def _planned(reader: Reader, rows: ReadFile, ruleset: str | None) -> Plan[Subscr
     rulesets = {item.name: item for item in rulesets_in_force(reader)}
     default = ruleset if ruleset is not None else next(iter(rulesets)) if len(rulesets) == 1 else None
     known = _known(reader, rows)
-    plan = Plan[SubscriptionRow](rejects=list(rows.rejects), findings=list(rows.findings))
+    plan = Plan[SubscriptionRow](rejects=list(rows.rejects), findings=[*rows.findings, *_cards_ignored(rows)])
     by_ruleset: dict[str, list[FileRow]] = {}
     for row in rows.rows:
         name = row.cells.get("ruleset", default)
@@ -96,6 +96,13 @@ def _planned(reader: Reader, rows: ReadFile, ruleset: str | None) -> Plan[Subscr
         found |= _checked(plan, own, rulesets[name], known)
     plan.new = [found[position] for position in sorted(found)]
     return plan
+
+
+def _cards_ignored(rows: ReadFile) -> list[Diagnostic]:
+    """A warning for each file with cards: here they are made and sold, for each is an account of the ledger."""
+    hint = "`ratebook card batch` makes cards, and `ratebook card sell` gives them to accounts"
+    files = {row.file: None for row in rows.rows if "cards" in row.cells}
+    return [Diagnostic("RB3020", "`cards` is not read", hints=(hint,), place=file.name) for file in files]
 
 
 def _no_ruleset(reader: Reader, name: object, rulesets: Mapping[str, Published]) -> Diagnostic:
@@ -181,7 +188,7 @@ def _whole(row: FileRow, schema: FactSchema, known: _Known) -> RawRow:
     customer = known.customers.get(account) if isinstance(account, str) else None
     attributes = {} if customer is None else customer.attributes
     beneath = {name: value for name, value in attributes.items() if name in schema.attributes}
-    own = {name: cell for name, cell in row.cells.items() if name != "ruleset"}
+    own = {name: cell for name, cell in row.cells.items() if name not in ("ruleset", "cards")}
     return {**beneath, **own, **dict.fromkeys(filled_attributes(schema), "0")}
 
 
