@@ -44,7 +44,7 @@ def filled(store: Store, accounts: int, events: int) -> None:
     """Publish the platform's ruleset and give each account a subscription and events of March."""
     compiled = compile_file(RULESET, name=RULESET.name)
     assert not isinstance(compiled, Diagnostic)
-    assert not isinstance(publish(store, acting("publish"), compiled), Diagnostic)
+    assert not isinstance(publish(store, acting("publish"), compiled), tuple)
     for first in range(0, accounts, PAGE):
         numbers = range(first, min(first + PAGE, accounts))
         store.write(lambda transaction, numbers=numbers: _accounts(transaction, numbers))

@@ -172,7 +172,7 @@ def run(store: Store, parts: Sequence[Part], accounts: int) -> Run:
 def prepare(store: Store, accounts: int) -> None:
     compiled = compile_file(RULESET, name=RULESET.name)
     assert not isinstance(compiled, Diagnostic)
-    assert not isinstance(publish(store, acting("publish"), compiled), Diagnostic)
+    assert not isinstance(publish(store, acting("publish"), compiled), tuple)
     for first in range(0, accounts, 5_000):
         numbers = range(first, min(first + 5_000, accounts))
         store.write(lambda transaction, numbers=numbers: _accounts(transaction, numbers, PLANS))

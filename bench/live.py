@@ -104,7 +104,7 @@ def shop(url: str) -> Iterator[Store]:
                 attributes={"tier": "gold"},  # type: ignore[union-attr]
             ),
         ):
-            assert not isinstance(answer, Diagnostic), answer
+            assert not isinstance(answer, Diagnostic | tuple), answer
         yield store
 
 

@@ -1,9 +1,9 @@
 """What is known of accounts when they are billed: subscriptions, attributes, cards, what is overdue.
 
 Everything is read as it stood at a place in the sequence, so that a billing run that is taken up again sees what it saw
-before. Attributes that a ruleset calls `overdue` (money) and `days_overdue` (a number) are filled from invoices: what
-was payable before the end of the period and is not paid, and on how many days of the period the oldest of it was
-overdue.
+before. Attributes that a ruleset calls `overdue` (money) and `days_overdue` (a number of days) are filled from
+invoices: what was payable before the end of the period and is not paid, and on how many days of the period the oldest
+of it was overdue. What somebody gave for them counts for nothing.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from ..intake import accounts_of_rows
 from ..ledger.requests import AccountId
 from ..ledger.store import Reader
 from ..money import MoneyUnit
+from .filled import DAYS_OVERDUE as DAYS_OVERDUE
+from .filled import OVERDUE as OVERDUE
+from .filled import filled_attributes
 from .subscriptions import SubscriptionRow, list_subscriptions
-
-OVERDUE, DAYS_OVERDUE = "overdue", "days_overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def facts_of_accounts(
         for account, card in _cards(reader, ruleset, place, only):
             if account in found:
                 found[account].cards.append(card)
-    if OVERDUE in program.schema.attributes or DAYS_OVERDUE in program.schema.attributes:
+    if filled_attributes(program.schema):
         for account, overdue in _overdue(reader, place, only):
             if account in found:
                 found[account].overdue.append(overdue)
@@ -174,16 +175,7 @@ def row_of(program: Program, facts: AccountFacts, due: Due) -> dict[str, object]
     schema, row = program.schema, due.subscription
     own = {**facts.attributes_on(due.covered.start), **row.attributes}
     found = {name: value for name, value in own.items() if name in schema.attributes}
-    late = [item for item in facts.overdue if item.payable_by < due.covered.end - timedelta(days=1)]
-    if late:
-        unit = MoneyUnit.minor(program.money.currency)
-        since = max(min(item.payable_by for item in late) + timedelta(days=1), due.covered.start)
-        if OVERDUE in schema.attributes:
-            found[OVERDUE] = unit.text(sum(item.open for item in late))
-        if DAYS_OVERDUE in schema.attributes:
-            found[DAYS_OVERDUE] = str((due.covered.end - since).days)
-    else:
-        found.update({name: "0" for name in (OVERDUE, DAYS_OVERDUE) if name in schema.attributes})
+    found |= _filled(program, facts, due)
     return {
         "account": row.account,
         "plan": row.plan,
@@ -191,6 +183,18 @@ def row_of(program: Program, facts: AccountFacts, due: Due) -> dict[str, object]
         **({} if row.end is None else {"end": row.end.isoformat()}),
         **found,
     }
+
+
+def _filled(program: Program, facts: AccountFacts, due: Due) -> dict[str, object]:
+    """The attributes that follow from open invoices; zero where nothing is overdue."""
+    names = sorted(filled_attributes(program.schema))
+    late = [item for item in facts.overdue if item.payable_by < due.covered.end - timedelta(days=1)] if names else []
+    if not late:
+        return dict.fromkeys(names, "0")
+    since = max(min(item.payable_by for item in late) + timedelta(days=1), due.covered.start)
+    amount = MoneyUnit.minor(program.money.currency).text(sum(item.open for item in late))
+    values = {OVERDUE: amount, DAYS_OVERDUE: str((due.covered.end - since).days)}
+    return {name: values[name] for name in names}
 
 
 def subscription_of(

@@ -7,7 +7,7 @@ same key with the same body gets the same answer and has no second effect, and w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -17,7 +17,7 @@ from ..diagnostics import Diagnostic
 from ..ledger.books import ANSWERS, OPERATIONS
 from ..ledger.refusals import Refusal
 from ..ledger.requests import Refused
-from ..ledger.store import Store, Transaction, Undo
+from ..ledger.store import Reader, Store, Transaction, Undo
 
 Json: TypeAlias = Mapping[str, object]
 """An object as JSON has it: texts, whole numbers, truths, None, lists and objects."""
@@ -63,7 +63,7 @@ def once(
     `body` is what was asked for, without key, time and actor. The answer comes from memory where the key is known,
     also where it was a refusal: who wants to try again has another wish, and gives it another key.
     """
-    asked = sha256(canonical([what, body]).encode()).digest()
+    asked = asked_for(what, body)
 
     def guarded(transaction: Transaction) -> Json | Diagnostic:
         before = remembered(transaction, acting.key, asked)
@@ -83,12 +83,17 @@ def once(
     return answer
 
 
-def remembered(transaction: Transaction, key: str, asked: bytes) -> Json | Diagnostic | None:
+def asked_for(what: str, body: Json) -> bytes:
+    """32 bytes that stand for what is asked for."""
+    return sha256(canonical([what, body]).encode()).digest()
+
+
+def remembered(reader: Reader, key: str, asked: bytes) -> Json | Diagnostic | None:
     """What a key was answered, None where it is new; refused where it was used for something else.
 
     `asked` are 32 bytes that stand for what is asked for.
     """
-    found = transaction.rows("SELECT fingerprint, answer FROM answers WHERE key = ?", (key,))
+    found = reader.rows("SELECT fingerprint, answer FROM answers WHERE key = ?", (key,))
     if not found:
         return None
     if found[0][0] != asked:
@@ -135,8 +140,27 @@ def record(
     after: object = None,
 ) -> None:
     """Write to the log of operations, in the transaction of the operation itself."""
-    row = (acting.time, acting.actor, what, account, subject, canonical(before), canonical(after), acting.reason)
-    transaction.append(OPERATIONS, [row])
+    record_all(transaction, acting, what, [Recorded(account, subject, before, after)])
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the log says of one operation: of which account and thing, and what was before and after."""
+
+    account: str = ""
+    subject: str = ""
+    before: object = None
+    after: object = None
+
+
+def record_all(transaction: Transaction, acting: Acting, what: str, items: Iterable[Recorded]) -> None:
+    """Write many operations of a kind to the log, a row for each."""
+    time, actor, reason = acting.time, acting.actor, acting.reason
+    rows = [
+        (time, actor, what, item.account, item.subject, canonical(item.before), canonical(item.after), reason)
+        for item in items
+    ]
+    transaction.append(OPERATIONS, rows)
 
 
 HINTS: Mapping[Refusal, str] = {

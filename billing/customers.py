@@ -7,7 +7,7 @@ the wallet go below zero by so much.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -25,8 +25,8 @@ from ..ledger.accounts import (
 from ..ledger.books import CUSTOMER_CHANGES, CUSTOMERS
 from ..ledger.requests import Leg, Posted, Refused, Request, Transfer
 from ..ledger.store import Reader, Store, Transaction
-from .acting import Acting, Json, canonical, instant, once, record, refusal
-from .amounts import unit_of
+from .acting import Acting, Json, Recorded, canonical, instant, once, record, record_all, refusal
+from .amounts import refuse_amount, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,30 @@ class Customer:
         return -self.receivable.balance
 
 
+@dataclass(frozen=True, slots=True)
+class NewCustomer:
+    """What an account is opened with; the credit limit in minor units."""
+
+    account: str
+    currency: str
+    credit_limit: int
+    attributes: Mapping[str, object]
+
+    @property
+    def terms(self) -> Json:
+        """The same as JSON, as the log of operations has it."""
+        return {
+            "account": self.account,
+            "currency": self.currency,
+            "credit_limit": self.credit_limit,
+            "attributes": dict(self.attributes),
+        }
+
+
+CREATED = "account created"
+"""What the log of operations calls the opening of an account."""
+
+
 def create_customer(
     store: Store,
     acting: Acting,
@@ -63,27 +87,64 @@ def create_customer(
     attributes: Mapping[str, object] | None = None,
 ) -> Json | Diagnostic:
     """Open a customer's account, with a wallet and a receivable. Refused where there is one of this name."""
-    unit = unit_of(currency, place=f"account {account}")
-    if isinstance(unit, Diagnostic):
-        return unit
-    given = dict(attributes or {})
-    body = {"account": account, "currency": currency, "credit_limit": credit_limit, "attributes": given}
+    new = NewCustomer(account, currency, credit_limit, dict(attributes or {}))
+    for _, wrong in invalid_customer(new):
+        return wrong
 
     def work(transaction: Transaction) -> Json | Diagnostic:
         if transaction.rows("SELECT 1 FROM customers WHERE account = ?", (account,)):
-            hint = "choose another name, or use the account that is there"
-            return Diagnostic("RB7041", f"there is an account {account} already", hints=(hint,))
-        if credit_limit < 0:
-            return Diagnostic("RB7003", "a credit limit is not below zero", hints=("0 gives no credit",))
-        transaction.append(CUSTOMERS, [(account, currency, acting.time, "{}")])
-        transaction.append(CUSTOMER_CHANGES, [(account, canonical(given), 0, acting.now.date().isoformat())])
-        for kind, floor in ((AccountKind.WALLET, -credit_limit), (AccountKind.RECEIVABLE, None)):
-            name = f"{kind.value}:{account}"
-            open_account(transaction, name, kind, currency, owner=account, floor=floor, effective=acting.time)
-        record(transaction, acting, "account created", account=account, after=body)
+            return account_there(account)
+        open_customers(transaction, acting, [new])
         return {"account": account, "currency": currency}
 
-    return once(store, acting, "create account", body, work)
+    return once(store, acting, "create account", new.terms, work)
+
+
+def invalid_customer(new: NewCustomer) -> list[tuple[str, Diagnostic]]:
+    """What is wrong with the terms of an account, whatever there is already; each with what it is about."""
+    found = []
+    unit = unit_of(new.currency, place=f"account {new.account}")
+    if isinstance(unit, Diagnostic):
+        found.append(("currency", unit))
+    if not new.account or new.account != new.account.strip() or not new.account.isprintable():
+        hint = "give a name without spaces around it and without control characters"
+        found.append(("account", Diagnostic("RB7040", f"“{new.account}” can be no name of an account", hints=(hint,))))
+    limit = refuse_limit(new.credit_limit)
+    if limit is not None:
+        found.append(("credit_limit", limit))
+    return found
+
+
+def refuse_limit(limit: int) -> Diagnostic | None:
+    """Why an amount, in minor units, can be no credit limit."""
+    if limit < 0:
+        return Diagnostic("RB7003", "a credit limit is not below zero", hints=("0 gives no credit",))
+    return refuse_amount(limit) if limit else None
+
+
+def account_there(account: str) -> Diagnostic:
+    """The finding that there is an account of this name."""
+    hint = "choose another name, or use the account that is there"
+    return Diagnostic("RB7041", f"there is an account {account} already", hints=(hint,))
+
+
+def open_customers(transaction: Transaction, acting: Acting, new: Sequence[NewCustomer]) -> None:
+    """Open accounts of which the caller knows that there are none of their names."""
+    day = acting.now.date().isoformat()
+    transaction.append(CUSTOMERS, [(item.account, item.currency, acting.time, "{}") for item in new])
+    transaction.append(CUSTOMER_CHANGES, [(item.account, canonical(dict(item.attributes)), 0, day) for item in new])
+    for item in new:
+        for kind, floor in ((AccountKind.WALLET, -item.credit_limit), (AccountKind.RECEIVABLE, None)):
+            open_account(
+                transaction,
+                f"{kind.value}:{item.account}",
+                kind,
+                item.currency,
+                owner=item.account,
+                floor=floor,
+                effective=acting.time,
+            )
+    record_all(transaction, acting, CREATED, [Recorded(item.account, after=dict(item.terms)) for item in new])
 
 
 def find_customer(reader: Reader, account: str) -> Customer | Diagnostic:
@@ -112,6 +173,11 @@ def unknown_account(account: str) -> Diagnostic:
     """The finding that there is no such account."""
     hints = ("`ratebook account create` opens one", "`ratebook account list` shows all")
     return Diagnostic("RB7006", f"there is no account {account}", hints=hints)
+
+
+def closed_account(account: str) -> Diagnostic:
+    """The finding that an account is closed."""
+    return Diagnostic("RB7008", f"account {account} is closed", hints=("open another account",))
 
 
 def list_customers(reader: Reader) -> list[str]:
@@ -166,8 +232,9 @@ def set_credit_limit(store: Store, acting: Acting, account: str, limit: int) -> 
         customer = find_customer(transaction, account)
         if isinstance(customer, Diagnostic):
             return customer
-        if limit < 0:
-            return Diagnostic("RB7003", "a credit limit is not below zero", hints=("0 gives no credit",))
+        wrong = refuse_limit(limit)
+        if wrong is not None:
+            return wrong
         refused = set_floor(transaction, customer.wallet, -limit, effective=acting.time)
         if refused is not None:
             return refusal(refused)

@@ -122,6 +122,7 @@ def _unit(code: str) -> MoneyUnit:
 
 def _line_object(line: DocumentLine, unit: MoneyUnit) -> dict[str, object]:
     return {
+        "line": line.line,
         "id": line.name,
         "kind": line.kind,
         "label": line.label,
@@ -215,12 +216,13 @@ def _adjustment(line: DocumentLine, program: Program) -> Line:
 
 
 def plain_lines(found: IssuedDocument) -> Iterator[dict[str, object]]:
-    """The lines of a document as rows of a table, amounts as texts."""
+    """The lines of a document as rows of a table, amounts as texts; `line` is the number that a credit names."""
     unit = _unit(found.document.currency)
     for line in found.lines:
         about = f"{line.origin_start}..{line.origin_end}" if line.origin_start else ""
         yield {
-            "line": line.name,
+            "line": line.line,
+            "id": line.name,
             "kind": line.kind,
             "label": line.label,
             "quantity": line.quantity,

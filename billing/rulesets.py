@@ -20,7 +20,7 @@ from ..engine.compiler.compile import Compiled, compile_ruleset
 from ..engine.plan import Program
 from ..ledger.books import RULESETS
 from ..ledger.store import Reader, Store, Transaction, Value
-from .acting import Acting, Json, instant, once, record
+from .acting import Acting, Json, asked_for, instant, once, record, remembered
 
 _MAX_BYTES = 1 << 40
 """What was checked when it was published is not held to a size again."""
@@ -139,7 +139,7 @@ def refusals_of(reader: Reader, compiled: Compiled) -> list[Diagnostic]:
         return [Diagnostic("RB7050", message, hints=("publish it under another name",))]
     closed = closed_through(reader, program.name)
     if closed is None:
-        return []
+        return _missing_plans(reader, program)
     found = compare(compiled_of(earlier.main, earlier.files), compiled, closed)
     assert found is not None, "both have a program"
     refused = [item for item in found.findings if item.severity is Severity.ERROR]
@@ -160,22 +160,28 @@ def _missing_plans(reader: Reader, program: Program) -> list[Diagnostic]:
     ]
 
 
-def publish(store: Store, acting: Acting, compiled: Compiled, *, note: str = "") -> Json | Diagnostic:
+def publish(store: Store, acting: Acting, compiled: Compiled, *, note: str = "") -> Json | tuple[Diagnostic, ...]:
     """Store a checked ruleset, so that it is in force from now on; the same content in force adds nothing.
 
-    Refused with the first of `refusals_of`, which tells all.
+    Refused with all of `refusals_of`; nothing is remembered then, and the same key may publish a corrected text.
     """
-    if compiled.program is None:
-        errors = [finding for finding in compiled.findings if finding.severity is Severity.ERROR]
-        return errors[0]
     program = compiled.program
+    if program is None:
+        return tuple(store.read(lambda reader: refusals_of(reader, compiled)))
+    body = {"hash": program.hash, "name": program.name}
+    known = store.read(lambda reader: remembered(reader, acting.key, asked_for("publish", body)))
+    if known is not None:
+        return (known,) if isinstance(known, Diagnostic) else known
+    refused = store.read(lambda reader: refusals_of(reader, compiled))
+    if refused:
+        return tuple(refused)
     main, files = files_of(compiled)
     currency = program.money.currency.code
 
     def work(transaction: Transaction) -> Json | Diagnostic:
-        refused = refusals_of(transaction, compiled)
-        if refused:
-            return refused[0]
+        late = refusals_of(transaction, compiled)
+        if late:  # something was billed or published since
+            return late[0]
         earlier = ruleset_in_force(transaction, program.name)
         before = None if isinstance(earlier, Diagnostic) else earlier.hash
         if before == program.hash:
@@ -184,4 +190,5 @@ def publish(store: Store, acting: Acting, compiled: Compiled, *, note: str = "")
         record(transaction, acting, "ruleset published", subject=program.name, before=before, after=program.hash)
         return {"ruleset": program.name, "hash": program.hash, "published": True, "before": before}
 
-    return once(store, acting, "publish", {"hash": program.hash, "name": program.name}, work)
+    answer = once(store, acting, "publish", body, work)
+    return (answer,) if isinstance(answer, Diagnostic) else answer

@@ -8,7 +8,7 @@ ruleset at a time, for the same usage would be billed twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -17,9 +17,10 @@ from ..diagnostics import Diagnostic
 from ..intake import accounts_of_rows
 from ..ledger.books import SUBSCRIPTIONS
 from ..ledger.store import Reader, Row, Store, Transaction, Value
-from .acting import Acting, Json, canonical, once, record
-from .customers import Customer, find_customer
-from .documents import next_number
+from .acting import Acting, Json, Recorded, canonical, once, record, record_all
+from .customers import Customer, closed_account, find_customer
+from .documents import next_number, next_numbers
+from .filled import filled_attributes
 from .rulesets import Published, ruleset_in_force
 
 
@@ -43,6 +44,18 @@ class SubscriptionRow:
         """Whether it covers no day, for it was ended before it began."""
         return self.end is not None and self.end <= self.start
 
+    @property
+    def terms(self) -> Json:
+        """Everything but its number, as JSON."""
+        return {
+            "account": self.account,
+            "ruleset": self.ruleset,
+            "plan": self.plan,
+            "start": self.start.isoformat(),
+            "end": _text(self.end),
+            "attributes": dict(self.attributes),
+        }
+
 
 _COLUMNS = "number, account, ruleset, plan, start, end_day, attributes"
 
@@ -59,46 +72,33 @@ def add_subscription(
     attributes: Mapping[str, object] | None = None,
 ) -> Json | Diagnostic:
     """Put an account on a plan or contract from a day on."""
-    given = dict(attributes or {})
-    body = {
-        "account": account,
-        "ruleset": ruleset,
-        "plan": plan,
-        "start": start.isoformat(),
-        "end": _text(end),
-        "attributes": given,
-    }
+    new = SubscriptionRow(0, account, ruleset, plan, start, end, dict(attributes or {}))
 
     def work(transaction: Transaction) -> Json | Diagnostic:
         customer = _open_customer(transaction, account)
         if isinstance(customer, Diagnostic):
             return customer
-        new = SubscriptionRow(0, account, ruleset, plan, start, end, given)
         wrong = _refused(transaction, customer, new)
         if wrong is not None:
             return wrong
-        number = _begin(transaction, new)
-        record(transaction, acting, "subscription added", account=account, subject=str(number), after=body)
+        (number,) = begin_subscriptions(transaction, acting, [new])
         return {"subscription": number, "account": account, "plan": plan}
 
-    return once(store, acting, "add subscription", body, work)
+    return once(store, acting, "add subscription", new.terms, work)
 
 
-def add_subscriptions(store: Store, acting: Acting, rows: list[SubscriptionRow]) -> Json | Diagnostic:
-    """Put many accounts on plans at once, all or none; the numbers that the rows have are not looked at."""
-    body = {"rows": [[item.account, item.ruleset, item.plan, _text(item.start), _text(item.end)] for item in rows]}
-
-    def work(transaction: Transaction) -> Json | Diagnostic:
-        for new in rows:
-            customer = _open_customer(transaction, new.account)
-            wrong = customer if isinstance(customer, Diagnostic) else _refused(transaction, customer, new)
-            if wrong is not None:
-                return wrong
-            number = _begin(transaction, new)
-            record(transaction, acting, "subscription added", account=new.account, subject=str(number), after=new.plan)
-        return {"subscriptions": len(rows)}
-
-    return once(store, acting, "add subscriptions", body, work)
+def begin_subscriptions(transaction: Transaction, acting: Acting, new: Sequence[SubscriptionRow]) -> range:
+    """Begin subscriptions of which the caller knows that they may; their numbers, in order."""
+    numbers = next_numbers(transaction, "subscription", len(new))
+    numbered = list(zip(numbers, new, strict=True))
+    transaction.append(SUBSCRIPTIONS, [_row(item, number=number, end=item.end) for number, item in numbered])
+    record_all(
+        transaction,
+        acting,
+        "subscription added",
+        [Recorded(item.account, str(number), after=dict(item.terms)) for number, item in numbered],
+    )
+    return numbers
 
 
 def change_subscription(
@@ -124,7 +124,8 @@ def change_subscription(
         customer = _open_customer(transaction, old.account)
         if isinstance(customer, Diagnostic):
             return customer
-        merged = {name: value for name, value in {**old.attributes, **changes}.items() if value is not None}
+        given = {**_own_attributes(transaction, old), **changes}
+        merged = {name: value for name, value in given.items() if value is not None}
         new = SubscriptionRow(0, old.account, old.ruleset, plan or old.plan, day, old.end, merged)
         transaction.append(SUBSCRIPTIONS, [_row(old, end=day)])
         wrong = _refused(transaction, customer, new)
@@ -200,8 +201,14 @@ def list_subscriptions(
 
 def subscription_rows(reader: Reader, account: str) -> list[SubscriptionRow]:
     """The subscriptions of one account as they stand, by number."""
-    rows = reader.rows(f"SELECT {_COLUMNS} FROM subscriptions WHERE account = ? ORDER BY id", (account,))
-    return list({item.number: item for item in map(_subscription, rows)}.values())
+    return list({item.number: item for item in subscription_versions(reader, [account])}.values())
+
+
+def subscription_versions(reader: Reader, accounts: Sequence[str]) -> list[SubscriptionRow]:
+    """Every version of the subscriptions of some accounts, in the order in which they were written."""
+    marks = ", ".join("?" * len(accounts))
+    rows = reader.rows(f"SELECT {_COLUMNS} FROM subscriptions WHERE account IN ({marks}) ORDER BY id", accounts)
+    return [_subscription(row) for row in rows]
 
 
 def billed_through(reader: Reader, number: int) -> date | None:
@@ -215,7 +222,7 @@ def billed_through(reader: Reader, number: int) -> date | None:
 def _open_customer(transaction: Transaction, account: str) -> Customer | Diagnostic:
     customer = find_customer(transaction, account)
     if not isinstance(customer, Diagnostic) and customer.closed:
-        return Diagnostic("RB7008", f"account {account} is closed", hints=("open another account",))
+        return closed_account(account)
     return customer
 
 
@@ -245,13 +252,30 @@ def _refused(transaction: Transaction, customer: Customer, new: SubscriptionRow)
     published = ruleset_in_force(transaction, new.ruleset)
     if isinstance(published, Diagnostic):
         return published
-    if published.currency != customer.currency:
-        message = f"{published.name} is in {published.currency}, account {new.account} in {customer.currency}"
-        return Diagnostic("RB7044", message, hints=(f"open an account in {published.currency}",))
-    wrong = _invalid(published, customer, new)
+    wrong = currency_differs(published, new.account, customer.currency) or _invalid(published, customer, new)
     if wrong is not None:
         return wrong
-    for other in list_subscriptions(transaction, account=new.account, ruleset=new.ruleset):
+    others = [item for item in subscription_rows(transaction, new.account) if item.ruleset == new.ruleset]
+    billed = {item.number: billed_through(transaction, item.number) for item in others}
+    return stands_in_the_way(others, billed, new)
+
+
+def currency_differs(published: Published, account: str, currency: str) -> Diagnostic | None:
+    """The finding that a ruleset and an account have different currencies."""
+    if published.currency == currency:
+        return None
+    message = f"{published.name} is in {published.currency}, account {account} in {currency}"
+    return Diagnostic("RB7044", message, hints=(f"open an account in {published.currency}",))
+
+
+def stands_in_the_way(
+    others: Sequence[SubscriptionRow], billed: Mapping[int, date | None], new: SubscriptionRow
+) -> Diagnostic | None:
+    """Which of the account's other subscriptions of the ruleset, or of its billed periods, do not let one begin.
+
+    `billed` is to which day each of the others is billed.
+    """
+    for other in others:
         if other.is_never:
             continue
         if (new.end is None or other.start < new.end) and (other.end is None or new.start < other.end):
@@ -259,21 +283,13 @@ def _refused(transaction: Transaction, customer: Customer, new: SubscriptionRow)
             message = f"account {new.account} has plan {other.plan} from {other.start}, which {until}"
             ways_out = (f"change it: `ratebook subscription change {other.number}`", "end it first")
             return Diagnostic("RB7046", message, hints=ways_out)
-    closed = _closed_for(transaction, new.account, new.ruleset)
+    # To the end of what the others cover of a period.
+    ends = [min(day, other.end or day) for other in others if (day := billed.get(other.number)) is not None]
+    closed = max(ends, default=None)
     if closed is not None and new.start < closed:
         hints = (f"start it on {closed} or later",)
         return Diagnostic("RB7045", f"account {new.account} is billed to {closed}, and that stays", hints=hints)
     return None
-
-
-def _closed_for(reader: Reader, account: str, ruleset: str) -> date | None:
-    """To which day an account's subscriptions of a ruleset are billed: to the end of what they cover of a period."""
-    ends = []
-    for other in list_subscriptions(reader, account=account, ruleset=ruleset):
-        billed = billed_through(reader, other.number)
-        if billed is not None:
-            ends.append(billed if other.end is None else min(billed, other.end))
-    return max(ends, default=None)
 
 
 def _invalid(published: Published, customer: Customer, new: SubscriptionRow) -> Diagnostic | None:
@@ -284,11 +300,28 @@ def _invalid(published: Published, customer: Customer, new: SubscriptionRow) -> 
     if unknown:
         hint = f"the ruleset has {', '.join(program.schema.attributes) or 'no attributes'}"
         return Diagnostic("RB2001", f"accounts have no attribute {unknown[0]}", hints=(hint,))
-    row = {"account": new.account, "plan": new.plan, "start": new.start.isoformat(), **known, **new.attributes}
+    filled = filled_attributes(program.schema)
+    for name in filled & new.attributes.keys():
+        return filled_by_billing(name)
+    row: dict[str, object] = {"account": new.account, "plan": new.plan, "start": new.start.isoformat()}
+    row |= {**known, **new.attributes, **dict.fromkeys(filled, "0")}
     if new.end is not None:
         row["end"] = new.end.isoformat()
     intake = accounts_of_rows([row], program.schema, name="subscription")
     return intake.rejects[0].diagnostic if intake.rejects else None
+
+
+def filled_by_billing(name: str) -> Diagnostic:
+    """The finding that a value was given for an attribute that billing fills."""
+    hints = ("leave it out: it follows from the invoices that are open",)
+    return Diagnostic("RB7051", f"{name} is filled by billing, and a value of its own would not count", hints=hints)
+
+
+def _own_attributes(reader: Reader, row: SubscriptionRow) -> Mapping[str, object]:
+    """The attributes of a subscription but for those that billing fills, which earlier versions asked for."""
+    published = ruleset_in_force(reader, row.ruleset)
+    filled = frozenset[str]() if isinstance(published, Diagnostic) else filled_attributes(published.program.schema)
+    return {name: value for name, value in row.attributes.items() if name not in filled}
 
 
 def _begin(transaction: Transaction, new: SubscriptionRow) -> int:

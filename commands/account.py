@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..diagnostics import Diagnostic
-from .books import NounGroup, acting_options, database_option, fail, format_option, opened, parsed_day, succeeded
+from .books import NounGroup, acting_options, database_option, format_option, opened, parsed_day, succeeded
 from .listing import show_one, show_rows
+from .loading import file_options, one_or_many, show_loaded
+from .subscription import attributes_of
 
 if TYPE_CHECKING:
     from ..billing.acting import Acting
@@ -22,28 +24,48 @@ def account_command() -> None:
 
 
 @account_command.command("create")
-@click.argument("account")
-@click.option("--currency", required=True, metavar="CODE", help="The currency of the account, such as CNY.")
+@click.argument("account", required=False)
+@click.option("--currency", metavar="CODE", help="The currency of the account, such as CNY.")
 @click.option("--credit-limit", default="0", metavar="MONEY", help="By how much its wallet may go below zero.")
 @click.option("--set", "attributes", multiple=True, metavar="NAME=VALUE", help="An attribute that rulesets ask for.")
+@click.option("--attribute", "columns", multiple=True, metavar="NAME", help="With --from, a column that is one.")
+@file_options
 @acting_options
 @database_option
 @format_option
 def create(
-    account: str,
-    currency: str,
+    account: str | None,
+    currency: str | None,
     credit_limit: str,
     attributes: tuple[str, ...],
+    columns: tuple[str, ...],
+    source: str | None,
+    rejects: str | None,
     acting: Acting,
     database: str,
     form: str,
 ) -> None:
-    """Open ACCOUNT."""
+    """Open ACCOUNT, or with --from all accounts of a file.
+
+    The file has the columns account, currency and credit_limit; options say what its rows do not. Accounts that were
+    opened with the same terms before are left as they are.
+    """
     from ..billing.amounts import parse_amount
     from ..billing.customers import create_customer
 
+    given = attributes_of(attributes)
+    one_or_many({"ACCOUNT": account}, source)
+    if source is not None:
+        from ..billing.account_files import AccountDefaults, load_customers
+
+        defaults = AccountDefaults(currency, credit_limit, given, columns)
+        with opened(database) as store:
+            loaded = succeeded(load_customers(store, acting, source, defaults))
+        show_loaded(loaded, "account", form, rejects)
+        return
+    if account is None or currency is None:
+        raise click.UsageError("Missing option '--currency'.")
     limit = succeeded(parse_amount(credit_limit, currency, place="--credit-limit"))
-    given = _attributes(attributes)
     with opened(database) as store:
         succeeded(create_customer(store, acting, account, currency, credit_limit=limit, attributes=given))
     _show(database, account, form)
@@ -133,7 +155,7 @@ def set_(account: str, attributes: tuple[str, ...], valid_from: str, acting: Act
     """Change attributes of ACCOUNT; `NAME=` takes one away."""
     from ..billing.customers import set_attributes
 
-    given = {name: value or None for name, value in _attributes(attributes).items()}
+    given = {name: value or None for name, value in attributes_of(attributes).items()}
     day = parsed_day(valid_from, "--from")
     with opened(database) as store:
         succeeded(set_attributes(store, acting, account, given, valid_from=day))
@@ -161,16 +183,6 @@ def _amount(store: Store, account: str, text: str) -> int:
     customer = succeeded(store.read(lambda reader: find_customer(reader, account)))
     minor: int = succeeded(parse_amount(text, customer.currency, place="MONEY"))
     return minor
-
-
-def _attributes(pairs: tuple[str, ...]) -> dict[str, object]:
-    given: dict[str, object] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            fail(Diagnostic("RB9006", f"“{pair}” is no attribute", hints=("write NAME=VALUE",)))
-        given[name.strip()] = value
-    return given
 
 
 def _show(database: str, account: str, form: str) -> None:

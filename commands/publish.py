@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ..cli import EXIT_FINDINGS
 from ..diagnostics import Diagnostic
-from .books import acting_options, database_option, fail, format_option, opened, succeeded
+from .books import acting_options, database_option, fail, format_option, opened
 from .console import note, number_of, show_findings
 from .listing import show_rows
 
@@ -52,19 +53,26 @@ def publish_command(
     with opened(database) as store:
         refused = store.read(lambda reader: refusals_of(reader, compiled))
         if refused:
-            show_findings([_as_published(item) for item in refused], compiled.sources)
-            sys.exit(EXIT_FINDINGS)
+            _refuse(refused, compiled)
         earlier = store.read(lambda reader: ruleset_in_force(reader, program.name))
         _show_impact(store, compiled, acting, form)
         if dry_run:
             known = isinstance(earlier, Diagnostic)
             note(f"{program.name} would be {'new' if known else 'published'}; nothing has happened")
             return
-        answer = succeeded(publish(store, acting, compiled, note=text))
+        answer = publish(store, acting, compiled, note=text)
+    if isinstance(answer, tuple):
+        _refuse(answer, compiled)
     if answer["published"]:
         note(f"{program.name} is in force as {program.hash[:19]}…")
     else:
         note(f"{program.name} is in force already as {program.hash[:19]}…; nothing has changed")
+
+
+def _refuse(findings: Sequence[Diagnostic], compiled: Compiled) -> NoReturn:
+    """End the command with all reasons against a ruleset."""
+    show_findings([_as_published(item) for item in findings], compiled.sources)
+    sys.exit(EXIT_FINDINGS)
 
 
 def _as_published(finding: Diagnostic) -> Diagnostic:

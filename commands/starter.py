@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ..diagnostics import Diagnostic
-from .books import opened, succeeded
+from .books import fail, opened, succeeded
 from .rating import stop
 
 RULESET, USAGE, ACCOUNTS = "starter.rates", "usage.jsonl", "accounts.csv"
@@ -83,7 +83,9 @@ def _fill(url: str, folder: Path) -> None:
         return Acting("ratebook init", datetime.now(UTC), f"init {program.hash} {key}", "starter")
 
     with opened(url, create=True) as store:
-        succeeded(publish(store, acting("publish"), compiled, note="starter"))
+        published = publish(store, acting("publish"), compiled, note="starter")
+        if isinstance(published, tuple):
+            fail(*published)
         for row in read_accounts(folder / ACCOUNTS, program.schema).subscriptions:
             succeeded(create_customer(store, acting(f"account {row.account}"), row.account, currency))
             own = texts[row.account, row.start.isoformat()]

@@ -9,6 +9,7 @@ import click
 from ..diagnostics import Diagnostic
 from .books import NounGroup, acting_options, database_option, fail, format_option, opened, parsed_day, succeeded
 from .listing import show_one, show_rows
+from .loading import file_options, one_or_many, show_loaded
 
 if TYPE_CHECKING:
     from ..billing.acting import Acting
@@ -24,29 +25,46 @@ def subscription_command() -> None:
 
 
 @subscription_command.command("add")
-@click.argument("account")
-@click.argument("plan")
+@click.argument("account", required=False)
+@click.argument("plan", required=False)
 @click.option("--ruleset", metavar="NAME", help="The published ruleset; needed where there are several.")
-@click.option("--start", required=True, metavar="DATE", help="The first day.")
+@click.option("--start", metavar="DATE", help="The first day.")
 @click.option("--end", metavar="DATE", help="The first day that it does not cover.")
 @click.option("--set", "attributes", multiple=True, metavar="NAME=VALUE", help="An attribute of this subscription.")
+@file_options
 @acting_options
 @database_option
 @format_option
 def add(
-    account: str,
-    plan: str,
+    account: str | None,
+    plan: str | None,
     ruleset: str | None,
-    start: str,
+    start: str | None,
     end: str | None,
     attributes: tuple[str, ...],
+    source: str | None,
+    rejects: str | None,
     acting: Acting,
     database: str,
     form: str,
 ) -> None:
-    """Put ACCOUNT on PLAN."""
+    """Put ACCOUNT on PLAN, or with --from all accounts of a file on theirs.
+
+    The file has the columns account, plan and start, perhaps end and ruleset, and the ruleset's attributes. Rows that
+    were added before are left as they are. Accounts have to be there: `ratebook account create --from`.
+    """
     from ..billing.subscriptions import add_subscription
 
+    single = {"ACCOUNT": account, "PLAN": plan, "--start": start}
+    one_or_many(single if source is None else {**single, "--end": end, "--set": attributes}, source)
+    if source is not None:
+        from ..billing.subscription_files import load_subscriptions
+
+        with opened(database) as store:
+            loaded = succeeded(load_subscriptions(store, acting, source, ruleset=ruleset))
+        show_loaded(loaded, "subscription", form, rejects)
+        return
+    assert account and plan and start, "one subscription has all of these"
     first, last = parsed_day(start, "--start"), None if end is None else parsed_day(end, "--end")
     given = attributes_of(attributes)
     with opened(database) as store:

@@ -234,6 +234,7 @@ CODES = _table(
     Code("RB7035", "database that cannot be used"),
     Code("RB7036", "commit of which nobody knows whether it happened"),
     # RB704x to RB709x: the billing system
+    Code("RB7040", "name that no account can have"),
     Code("RB7041", "account that is there already"),
     Code("RB7042", "account with a plan that runs"),
     Code("RB7043", "ruleset that is not published"),
@@ -244,6 +245,7 @@ CODES = _table(
     Code("RB7048", "usage without an identity"),
     Code("RB7049", "metered quantity without a time"),
     Code("RB7050", "ruleset that cannot be published"),
+    Code("RB7051", "attribute that billing fills"),
     Code("RB7052", "dates of a subscription that cannot be"),
     Code("RB7053", "account that cannot be billed"),
     Code("RB7054", "usage that no subscription covers"),

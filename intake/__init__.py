@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .accounts import AccountsIntake, accounts_of_rows, read_accounts
+from .accounts import AccountsIntake, accounts_of_numbered, accounts_of_rows, read_accounts
 from .rejects import Reject, first_rejects, write_rejects
 from .statement_json import statement_json, statement_object
 from .statements import StatementFormat, write_statements
@@ -13,6 +13,7 @@ __all__ = [
     "Reject",
     "StatementFormat",
     "UsageIntake",
+    "accounts_of_numbered",
     "accounts_of_rows",
     "first_rejects",
     "read_accounts",

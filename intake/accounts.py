@@ -77,6 +77,14 @@ def accounts_of_rows(
     return reading.result()
 
 
+def accounts_of_numbered(rows: Iterable[tuple[InputFile, int, RawRow]], schema: FactSchema) -> AccountsIntake:
+    """The subscriptions in rows of files that were opened before, each with its file and number."""
+    reading = _Reading(schema, [])
+    for file, number, row in rows:
+        reading.take_row(file, number, row)
+    return reading.result()
+
+
 class _Reading:
     """The state of one run over files."""
 
@@ -97,16 +105,23 @@ class _Reading:
         self._rejects.extend(reject(file, None, *mistake) for mistake in refused)
         self._ignore(file, source.columns or ())
         for number, row in source.rows:
-            self._read += 1
-            mistakes: list[tuple[str, object, Refusal]] = []
-            if isinstance(row, Broken):
-                mistakes.append(("", row.value, row.refusal))
-            elif not refused:
-                self._ignore(file, (name for name, value in row.items() if value is not None))
-                subscription = self._subscription(row, lambda *mistake: mistakes.append(mistake))  # noqa: B023 - called at once
-                if subscription is not None and not mistakes:
-                    self._found.append((subscription, file, number))
-            self._rejects.extend(reject(file, number, *mistake) for mistake in mistakes)
+            if refused and not isinstance(row, Broken):
+                self._read += 1
+            else:
+                self.take_row(file, number, row)
+
+    def take_row(self, file: InputFile, number: int, row: RawRow | Broken) -> None:
+        """Read one row, or reject it with all that is wrong with it."""
+        self._read += 1
+        mistakes: list[tuple[str, object, Refusal]] = []
+        if isinstance(row, Broken):
+            mistakes.append(("", row.value, row.refusal))
+        else:
+            self._ignore(file, (name for name, value in row.items() if value is not None))
+            subscription = self._subscription(row, lambda *mistake: mistakes.append(mistake))
+            if subscription is not None and not mistakes:
+                self._found.append((subscription, file, number))
+        self._rejects.extend(reject(file, number, *mistake) for mistake in mistakes)
 
     def _subscription(self, row: RawRow, refuse: Refuse) -> Subscription | None:
         account = _required(row, "account", text, refuse)

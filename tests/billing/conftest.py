@@ -145,9 +145,9 @@ class Books:
         return found if credited == debited else [*found, f"credits {credited}, debits {debited}"]
 
     @staticmethod
-    def done(answer: Mapping[str, object] | Diagnostic) -> Mapping[str, object]:
+    def done(answer: Mapping[str, object] | Diagnostic | tuple[Diagnostic, ...]) -> Mapping[str, object]:
         """The answer of an operation that was not refused."""
-        assert not isinstance(answer, Diagnostic), answer
+        assert not isinstance(answer, Diagnostic | tuple), answer
         return answer
 
 

@@ -149,8 +149,8 @@ ruleset rent "Rent":
   currency EUR
 
 account:
-  overdue: money, default €0
-  days_overdue: number of day, default 0
+  overdue: money
+  days_overdue: number of day
 
 plan flat "Flat" from 2026-01-01:
   fee base "Base" €1,000 per month

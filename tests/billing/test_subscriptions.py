@@ -125,3 +125,54 @@ def test_two_at_a_time_and_billed_days_are_refused(books: Any, acting: Callable[
     found = store.read(lambda reader: find_subscription(reader, number))
     assert not isinstance(found, Diagnostic)
     assert found.end == date(2026, 2, 1)
+
+
+LATE = """
+ruleset rent "Rent":
+  currency EUR
+
+account:
+  overdue: money
+  days_overdue: number of day
+
+plan flat "Flat" from 2026-01-01:
+  fee base "Base" €10 per month
+
+plan large "Large" from 2026-01-01:
+  fee base "Base" €20 per month
+
+penalty late "Late payment":
+  1% of account.overdue
+"""
+
+
+def test_what_billing_fills_is_not_asked_for_and_not_taken(books: Any) -> None:
+    books.publish(LATE)
+    number = books.subscribe("ann", "rent", "flat", "2026-01-01")
+    day = date(2026, 2, 1)
+    changed = change_subscription(books.store, books.acting(), number, day, attributes={"overdue": "5"})
+    assert code(changed) == "RB7051"
+    given = {"days_overdue": "0"}
+    books.done(create_customer(books.store, books.acting(), "bob", "EUR"))
+    added = add_subscription(books.store, books.acting(), "bob", "rent", "flat", day, attributes=given)
+    assert code(added) == "RB7051"
+
+
+def test_what_was_given_before_billing_filled_it_goes_with_the_next_change(books: Any) -> None:
+    books.publish(LATE.replace("  overdue: money", "  overdue: text").replace("account.overdue", "base"))
+    number = books.subscribe("ann", "rent", "flat", "2026-01-01", overdue="much")
+    books.publish(LATE)
+    answer = books.done(
+        change_subscription(books.store, books.acting("2026-01-10"), number, date(2026, 1, 11), plan="large")
+    )
+    found = books.store.read(lambda reader: find_subscription(reader, int(str(answer["subscription"]))))
+    assert found.attributes == {}
+
+
+def test_an_attribute_of_the_same_name_and_another_type_is_one_like_any_other(books: Any) -> None:
+    books.publish(LATE.replace("  overdue: money", "  overdue: yes or no").replace("account.overdue", "base"))
+    books.subscribe("ann", "rent", "flat", "2026-01-01", overdue="yes")
+    books.bill("rent", "2026-01", "2026-02-01")
+    assert totals(books) == [("flat", "2026-01-01", 1010)]
+    books.done(create_customer(books.store, books.acting(), "bob", "EUR"))
+    assert code(add_subscription(books.store, books.acting(), "bob", "rent", "flat", date(2026, 2, 1))) == "RB3107"

@@ -29,7 +29,7 @@ def subscribed(store: Store, acting: Callable[..., Acting]) -> Store:
     """A database with the platform's ruleset and one account on it."""
     compiled = compile_file(PLATFORM, name=PLATFORM.name)
     assert not isinstance(compiled, Diagnostic)
-    assert not isinstance(publish(store, acting(), compiled), Diagnostic)
+    assert not isinstance(publish(store, acting(), compiled), tuple)
     assert not isinstance(create_customer(store, acting(), "ann", "CNY"), Diagnostic)
     taken = add_subscription(store, acting(), "ann", "platform", "payg", date(2026, 1, 1))
     assert not isinstance(taken, Diagnostic), taken

@@ -55,6 +55,22 @@ def test_a_document_is_shown_in_each_form(shop: Any) -> None:
     assert "账单" in chinese.stdout or "发票" in chinese.stdout
 
 
+def test_lines_are_credited_by_the_numbers_that_are_shown(shop: Any) -> None:
+    assert shop("bill", "run", "--period", "2026-03", "--issued", "2026-04-01").exit_code == 0
+    shown = objects(shop("bill", "show", "INV-2026-000002", "--format", "json"))["lines"]
+    assert [line["line"] for line in shown] == list(range(1, len(shown) + 1))
+    table = shop("bill", "show", "INV-2026-000002").stdout.split("\n\n")[1].splitlines()
+    assert table[0].split()[:3] == ["line", "id", "kind"]
+    assert [row.split()[:3] for row in table[2:]] == [[str(line["line"]), line["id"], line["kind"]] for line in shown]
+    last = shown[-1]
+    credit = objects(
+        shop(
+            "bill", "credit", "INV-2026-000002", "--lines", str(last["line"]), "--reason", "waived", "--format", "json"
+        )
+    )
+    assert credit["lines"] == {str(last["line"]): f"{last['amount']} USD"}
+
+
 def test_init_leaves_what_is_there(shop: Any, tmp_path: Path) -> None:
     before = (tmp_path / "ratebook.db").read_bytes()
     assert shop("init", ".").exit_code == 2
@@ -111,3 +127,40 @@ def test_subscriptions_change_and_end(shop: Any) -> None:
     assert shop("subscription", "show", "99").exit_code == 2
     closed = shop("bill", "run", "--period", "2026-13")
     assert (closed.exit_code, "RB9003" in closed.stderr) == (2, True)
+
+
+def test_many_accounts_and_subscriptions_come_from_files(shop: Any, tmp_path: Path) -> None:
+    rows = ["account,plan,start,kind", "ann,monthly,2026-03-01,charity", "bob,monthly,2026-03-01,company"]
+    (tmp_path / "new.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    early = shop("subscription", "add", "--from", "new.csv", "--rejects", "rejects.csv")
+    assert (early.exit_code, early.stderr.count("RB7006"), "Nothing was added" in early.stderr) == (2, 2, True)
+    rejected = (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:5] for line in rejected[1:]] == [
+        ["new.csv", "2", "account", "ann", "RB7006"],
+        ["new.csv", "3", "account", "bob", "RB7006"],
+    ]
+    made = shop("account", "create", "--from", "new.csv", "--currency", "USD", "--attribute", "kind")
+    assert (made.exit_code, made.stdout, made.stderr) == (0, "2 accounts added\n", "")
+    assert shop("subscription", "add", "--from", "new.csv").stdout == "2 subscriptions added\n"
+    again = objects(shop("subscription", "add", "--from", "new.csv", "--format", "json"))
+    assert again == {"read": 2, "added": 0, "repeated": 2}
+    assert (
+        objects(shop("bill", "run", "--period", "2026-03", "--issued", "2026-04-01", "--format", "json"))["invoices"]
+        == 6
+    )
+
+
+def test_one_thing_or_a_file_of_many(shop: Any) -> None:
+    for wrong in (
+        ("subscription", "add"),
+        ("subscription", "add", "ann", "--start", "2026-03-01"),
+        ("subscription", "add", "ann", "--from", "new.csv"),
+        ("subscription", "add", "--from", "new.csv", "--end", "2026-03-01"),
+        ("account", "create"),
+        ("account", "create", "ann"),
+        ("account", "create", "ann", "--from", "new.csv"),
+    ):
+        result = shop(*wrong)
+        assert (result.exit_code, "Usage:" in result.stderr) == (2, True), result.output
+    missing = shop("subscription", "add", "--from", "nowhere.csv")
+    assert (missing.exit_code, "RB9001" in missing.stderr) == (2, True), missing.stderr

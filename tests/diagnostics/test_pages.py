@@ -13,6 +13,7 @@ from ratebook.engine.compiler.against import compare
 from ratebook.engine.compiler.compile import compile_ruleset
 from ratebook.engine.coverage.report import cover
 from ratebook.engine.examples import findings_of, run_example
+from ratebook.ledger.refusals import Refusal
 
 ROOT = Path(__file__).parents[2]
 # What a text alone cannot show: sizes, hidden characters, encodings, files; and what nothing reports.
@@ -47,6 +48,18 @@ def test_every_code_has_a_page() -> None:
         assert text.startswith(code)
         assert CODES[code].title in text and "Way out: " in text
         assert all(len(line) <= 100 or line.startswith("    ") for line in text.splitlines())
+
+
+def test_every_code_of_ledger_billing_and_audit_is_given_somewhere() -> None:
+    made = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("billing", "commands", "ledger", "intake")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    )
+    assert [code for code in CODES if code.startswith("RB7") and f'"{code}"' not in made] == []
+    # The ledger's own are named through the enumeration; its definition alone gives nothing.
+    named = {name for name in Refusal.__members__ if f"Refusal.{name}" in made}
+    assert set(Refusal.__members__) - named == set()
 
 
 def test_every_page_says_what_it_means_and_a_way_out() -> None:

@@ -120,7 +120,7 @@ def call(name: str, day: str, calls: int, event: str = "call.made") -> dict[str,
 def shop(books: Any) -> Any:
     """Three months of one account: late usage is adjusted, and the first invoice is never paid."""
     books.publish(SHOP)
-    books.subscribe("ann", "shop", "basic", "2026-01-01", overdue="0", days_overdue="0")
+    books.subscribe("ann", "shop", "basic", "2026-01-01")
     for month, day in MONTHS.items():
         events = [call(f"{month}-{number}", f"{month}-{5 + number:02d}", 30) for number in range(5)]
         books.use([*events, call(f"{month}-other", f"{month}-20", 3, "other.used")])

@@ -28,14 +28,14 @@ from ratebook.engine.period import parse_period
 from ratebook.ledger.store import Store, open_store
 
 
-def done(answer: Json | Diagnostic) -> Json:
-    assert not isinstance(answer, Diagnostic), answer
+def done(answer: Json | Diagnostic | tuple[Diagnostic, ...]) -> Json:
+    assert not isinstance(answer, Diagnostic | tuple), answer
     return answer
 
 
 def done_any(answer: object):  # type: ignore[no-untyped-def]
     """What was asked for, whatever it is, and no refusal."""
-    assert not isinstance(answer, Diagnostic), answer
+    assert not isinstance(answer, Diagnostic | tuple), answer
     return answer
 
 

@@ -165,7 +165,7 @@ def everything_wrong(reader: Reader) -> list[str]:
 
 def done(answer: object) -> Json:
     """The answer of an operation that was not refused."""
-    assert not isinstance(answer, Diagnostic), answer
+    assert not isinstance(answer, Diagnostic | tuple), answer
     return answer  # type: ignore[return-value]
 
 
