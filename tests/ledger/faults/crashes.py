@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 
 import psycopg
 
@@ -192,8 +193,8 @@ def _commits(durable: bool) -> Iterator[None]:
     """Make the sessions of this process commit without waiting for the disk, unless they shall be durable."""
     begin = postgresql.PostgresqlSession.__init__
 
-    def weaker(session: postgresql.PostgresqlSession, url: str) -> None:
-        begin(session, url)
+    def weaker(session: postgresql.PostgresqlSession, url: str, folder: Path | None = None) -> None:
+        begin(session, url, folder)
         session._raw.execute("SET synchronous_commit = off")
 
     if not durable:

@@ -152,8 +152,8 @@ def _in_one(odd: type[SqliteConnection]) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
         begin = SqliteSession.__init__
 
-        def begun(own: SqliteSession, path: Path) -> None:
-            begin(own, path)
+        def begun(own: SqliteSession, path: Path, folder: Path | None = None) -> None:
+            begin(own, path, folder)
             if path.name.startswith(SECOND):
                 own._connection = odd(own._raw)
 
