@@ -1,6 +1,6 @@
 """Taking usage in: as rows of the database and as files beside it, the same events, and the bills of both.
 
-    python bench/intake.py [--accounts 20000] [--events 1000000]
+    python bench/intake.py [--accounts 20000] [--events 1000000] [--write]
 
 It writes the events once as JSON Lines, adds them to two fresh databases, adds them again (nothing may change), bills
 both, and compares every document. Ratios are of files to rows in the same run.
@@ -8,8 +8,6 @@ both, and compares every document. Ratios are of files to rows in the same run.
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import tempfile
 import time
@@ -21,6 +19,7 @@ from ratebook.billing.run import Billed
 from ratebook.billing.run import bill as bill_
 from ratebook.billing.usage import UsageAdded, add_usage
 from ratebook.ledger.store import Store, open_store
+from report import Report, options, publish
 
 
 def written(path: Path, accounts: int, events: int) -> None:
@@ -57,7 +56,7 @@ def documents(store: Store) -> list[tuple[object, ...]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = options(__doc__)
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=1_000_000)
     given = parser.parse_args()
@@ -93,19 +92,29 @@ def main() -> None:
             bills.append(documents(store))
             store.close()
     assert bills[0] == bills[1], "both come to the same documents"
-    ratio = figures["files"]["events a second"] / figures["rows"]["events a second"]
-    print(
-        json.dumps(
-            {
-                "accounts": given.accounts,
-                "events": given.events,
-                **{kind: {name: round(value, 1) for name, value in own.items()} for kind, own in figures.items()},
-                "files to rows, events a second": round(ratio, 2),
-                "lines compared": len(bills[0]),
-            },
-            indent=1,
-        )
+    names = list(figures["rows"])
+    report = Report(
+        title="Taking usage in",
+        command=f"python bench/intake.py --accounts {given.accounts} --events {given.events}",
+        columns=["what", "rows", "files", "files to rows"],
+        rows=[
+            [name, *(f"{figures[kind][name]:,.1f}" for kind in ("rows", "files")), f"{ratio_of(figures, name):.2f}"]
+            for name in names
+        ],
+        notes=[
+            (
+                f"{given.events:,} events of {given.accounts:,} accounts in one file of JSON Lines, added to a fresh "
+                "SQLite database: as rows, and as files beside it. Added again, all of them are found to be there."
+            ),
+            f"Both bills have the same {len(bills[0]):,} lines.",
+        ],
+        packages=("ratebook", "duckdb"),
     )
+    publish(report, write=given.write)
+
+
+def ratio_of(figures: dict[str, dict[str, float]], name: str) -> float:
+    return figures["files"][name] / figures["rows"][name]
 
 
 if __name__ == "__main__":

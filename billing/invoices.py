@@ -55,8 +55,11 @@ class Issued:
     refusals: tuple[Diagnostic, ...] = ()
 
 
+# As texts: a bill of a hundred thousand accounts asks for them a million times.
+_CHARGE, _PREPAID, _INCLUDED_TAX = LineKind.CHARGE.value, LineKind.PREPAID.value, LineKind.INCLUDED_TAX.value
+_ACCOUNTS = (AccountKind.RECEIVABLE.value, AccountKind.WALLET.value)
 _OTHER_SIDE: Mapping[str, AccountKind] = {
-    LineKind.CHARGE.value: AccountKind.REVENUE,
+    _CHARGE: AccountKind.REVENUE,
     LineKind.FEE.value: AccountKind.REVENUE,
     LineKind.PENALTY.value: AccountKind.REVENUE,
     LineKind.MINIMUM.value: AccountKind.REVENUE,
@@ -64,6 +67,7 @@ _OTHER_SIDE: Mapping[str, AccountKind] = {
     LineKind.OFFER.value: AccountKind.DISCOUNTS,
     LineKind.CAP.value: AccountKind.DISCOUNTS,
     LineKind.TAX.value: AccountKind.TAX,
+    _INCLUDED_TAX: AccountKind.TAX,
     LineKind.ROUNDING.value: AccountKind.ROUNDING,
 }
 
@@ -190,7 +194,7 @@ def _money_of(reader: Reader, accounts: Sequence[str]) -> dict[str, _Money]:
         accounts,
     ):
         account = AccountId(cast(int, number))
-        if kind in (AccountKind.RECEIVABLE.value, AccountKind.WALLET.value):
+        if kind in _ACCOUNTS:
             ids.setdefault(cast(str, owner), {})[kind] = account
         elif not ended:
             cards.setdefault(cast(str, owner), {})[account] = cast(str, name).removeprefix("card:")
@@ -208,12 +212,14 @@ def _plans(
     shared: Issue,
 ) -> list[_Plan]:
     money = _money_of(transaction, sorted({draft.account for draft in drafts})) if drafts else {}
-    platform: dict[tuple[AccountKind, str], AccountId] = {}
+    sides: dict[tuple[str, str], AccountId] = {}
 
-    def account(kind: AccountKind, currency: str) -> AccountId:
-        found = platform.get((kind, currency))
+    def side(posted_as: str, currency: str) -> AccountId:
+        """Where a line of this kind is posted, for most lines found without a look at enumerations."""
+        found = sides.get((posted_as, currency))
         if found is None:
-            found = platform[kind, currency] = platform_account(transaction, kind, currency, effective=shared.time)
+            found = platform_account(transaction, _OTHER_SIDE[posted_as], currency, effective=shared.time)
+            sides[posted_as, currency] = found
         return found
 
     plans = []
@@ -222,16 +228,15 @@ def _plans(
         plan = _Plan(draft, draft.total, document_number(shared.series, number), [], [], [])
         taken = dict(live.get((draft.subscription, draft.period_start), {})) if draft.is_of_period else {}
         before = sum(taken.values())
-        lines = []
-        for line in draft.lines:
-            if line.kind == LineKind.PREPAID.value:
-                paid = _pay_by_card(plan, own, line, taken, draft.currency)
-                lines.append(paid)
-                continue
-            lines.append(line)
-            plan.line_legs.append(_add_line(plan, own, line, draft.currency, account))
-        if any(line.kind == LineKind.PREPAID.value for line in draft.lines):
-            plan.draft = replace(draft, lines=tuple(lines))
+        paid: dict[int, DraftLine] = {}
+        for place, line in enumerate(draft.lines):
+            if line.kind == _PREPAID:
+                paid[place] = _pay_by_card(plan, own, line, taken, draft.currency)
+            else:
+                plan.line_legs.append(_add_line(plan, own, line, draft.currency, side))
+        if paid:
+            lines = tuple(paid.get(place, line) for place, line in enumerate(draft.lines))
+            plan.draft = replace(draft, lines=lines)
         _give_cards_back(plan, own, taken)
         if before:
             plan.payments.append((SettlementKind.LIVE, before, None, ""))
@@ -241,15 +246,13 @@ def _plans(
 
 
 def _add_line(
-    plan: _Plan, own: _Money, line: DraftLine, currency: str, account: Callable[[AccountKind, str], AccountId]
+    plan: _Plan, own: _Money, line: DraftLine, currency: str, side: Callable[[str, str], AccountId]
 ) -> int | None:
     """Post a line; the place of its leg, None for nothing."""
     if line.amount == 0:
         return None
-    if line.posted_as == LineKind.INCLUDED_TAX.value:
-        debit, credit = account(AccountKind.REVENUE, currency), account(AccountKind.TAX, currency)
-    else:
-        debit, credit = own.receivable, account(_OTHER_SIDE[line.posted_as], currency)
+    credit = side(line.posted_as, currency)
+    debit = side(_CHARGE, currency) if line.posted_as == _INCLUDED_TAX else own.receivable
     if line.amount < 0:
         debit, credit = credit, debit
     plan.legs.append(Transfer(debit, credit, abs(line.amount), currency, line.kind, plan.number))
@@ -281,7 +284,7 @@ def _give_cards_back(plan: _Plan, own: _Money, taken: Mapping[AccountId, int]) -
         if amount > 0 and account in own.cards:
             own.left[account] += amount
             plan.payments.append((SettlementKind.CARD, -amount, len(plan.legs), own.cards[account]))
-            plan.legs.append(Transfer(own.receivable, account, amount, plan.draft.currency, LineKind.PREPAID.value))
+            plan.legs.append(Transfer(own.receivable, account, amount, plan.draft.currency, _PREPAID))
 
 
 def _settle_by_wallet(plan: _Plan, own: _Money) -> None:
