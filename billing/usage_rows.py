@@ -8,7 +8,7 @@ over need ids of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
@@ -31,6 +31,8 @@ from .stored.spool import Spool
 
 METER = "meter:"
 """What the event of a metered quantity begins with."""
+_UNKNOWN_ACCOUNT: Final = "RB3008"
+_SUBSCRIBE: Final = "`ratebook subscription add` puts it on one; or leave its usage out"
 _SPOOLED_AT_ONCE: Final = 10_000
 _STRUCTURE = (("account", "subject"), ("event", "meter", "type"))
 
@@ -202,6 +204,8 @@ class _Reading:
         return self._readers[named]
 
     def _refuse(self, column: str, raw: object, refusal: Refusal) -> None:
+        if refusal.code == _UNKNOWN_ACCOUNT:
+            refusal = replace(refusal, reason="no account of this name has a plan", way_out=_SUBSCRIBE)
         self.result.rejects.append(reject(self._file, self._row, column, raw, refusal))
 
     def _ignore(self, column: str, owner: str) -> None:
