@@ -205,7 +205,8 @@ class _Reading:
 
     def _refuse(self, column: str, raw: object, refusal: Refusal) -> None:
         if refusal.code == _UNKNOWN_ACCOUNT:
-            refusal = replace(refusal, reason="no account of this name has a plan", way_out=_SUBSCRIBE)
+            way_out = refusal.way_out if refusal.way_out.startswith("did you mean") else _SUBSCRIBE
+            refusal = replace(refusal, reason="no account of this name has a plan", way_out=way_out)
         self.result.rejects.append(reject(self._file, self._row, column, raw, refusal))
 
     def _ignore(self, column: str, owner: str) -> None:
