@@ -117,10 +117,12 @@ class Cluster:
                 continue
         self._server.wait()
 
-    def kill_one(self, backend: int) -> None:
-        """SIGKILL for one of its processes: the server throws out everybody and recovers by itself."""
-        if backend in self._children():
-            os.kill(backend, signal.SIGKILL)
+    def kill_one(self, backend: int) -> bool:
+        """SIGKILL for one of its processes, if it is one: the server throws out everybody and recovers by itself."""
+        if backend not in self._children():
+            return False
+        os.kill(backend, signal.SIGKILL)
+        return True
 
     def _children(self) -> list[int]:
         assert self._server is not None

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -154,14 +154,19 @@ def _one_crash(cluster: Cluster, url: str, chance: random.Random, told: Told, fi
 
 
 def _kill_writer(cluster: Cluster, url: str) -> None:
-    """Kill a process of the server that serves a writer."""
+    """Kill a process of the server that serves a writer, and wait until the server has thrown out everybody."""
     query = (
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'ratebook' AND pid <> pg_backend_pid() ORDER BY 1"
     )
     with psycopg.connect(url, autocommit=True) as raw:
         found = raw.execute(query).fetchall()
-    if found:
-        cluster.kill_one(found[-1][0])
+        if found and cluster.kill_one(found[-1][0]):
+            # Until then, which takes a while on a busy machine, it answers as if nothing had happened.
+            with suppress(psycopg.OperationalError):
+                for _ in range(2_000):
+                    raw.execute("SELECT 1")
+                    time.sleep(0.01)
+                raise RuntimeError("the server does not notice the death of a process")
 
 
 def _wait(url: str) -> None:

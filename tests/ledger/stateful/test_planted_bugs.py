@@ -216,7 +216,7 @@ def two_unguarded(new_sqlite: Callable[[], str], monkeypatch: pytest.MonkeyPatch
     return make
 
 
-def _run(databases: Callable[[], tuple[str, str]]) -> None:
+def _run(databases: Callable[[], tuple[str, str]], sequences: int) -> None:
     class Machine(BothStores):
         """The machine on two databases without guards."""
 
@@ -226,7 +226,7 @@ def _run(databases: Callable[[], tuple[str, str]]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Machine,
         settings=settings(
-            max_examples=SEQUENCES,
+            max_examples=sequences,
             stateful_step_count=STEPS,
             phases=[Phase.generate],
             deadline=None,
@@ -238,7 +238,7 @@ def _run(databases: Callable[[], tuple[str, str]]) -> None:
 
 
 def test_nothing_is_seen_where_nothing_was_planted(two_unguarded: Callable[[], tuple[str, str]]) -> None:
-    _run(two_unguarded)
+    _run(two_unguarded, SEQUENCES // 4)
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -246,5 +246,6 @@ def test_a_planted_bug_is_seen(
     bug: str, two_unguarded: Callable[[], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     BUGS[bug](monkeypatch)
-    with pytest.raises(AssertionError):
-        _run(two_unguarded)
+    with pytest.raises(AssertionError) as seen:
+        _run(two_unguarded, SEQUENCES)
+    assert Path(seen.traceback[-1].path).name in ("machine.py", "watched.py")
