@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from ..billing.issued import IssuedDocument
     from ..billing.live_bill import LiveDifference
     from ..billing.run import Billed
+    from ..diagnostics import Source
     from ..engine.period import DateRange
-    from ..ledger.store import Store
+    from ..engine.statement import Statement
+    from ..ledger.store import Reader, Store
 
 _SHOWN_MAX = 20
 _COLUMNS = ("number", "kind", "account", "plan", "from", "to", "issued", "payable by", "total", "open", "currency")
@@ -187,8 +190,16 @@ def _live_row(line: LiveDifference, currency: str) -> dict[str, object]:
     }
 
 
-def _document(store: Store, found: IssuedDocument, form: str, lang: str, parties: str | None) -> str:
+def _statement(reader: Reader, found: IssuedDocument) -> tuple[Statement, Mapping[str, Source]]:
+    """What the document says, with the reasons behind it, and with what settled it when it was issued."""
     from ..billing.issued import explained_statement
+    from ..billing.settled_at_issue import with_settlements
+
+    statement, _, sources = explained_statement(reader, found)
+    return with_settlements(reader, found.document, statement), sources
+
+
+def _document(store: Store, found: IssuedDocument, form: str, lang: str, parties: str | None) -> str:
     from ..invoice import InvoiceFormat, InvoiceOptions, build_invoice, find_language, read_parties, render_invoice
 
     document = found.document
@@ -201,7 +212,7 @@ def _document(store: Store, found: IssuedDocument, form: str, lang: str, parties
     who, problems = (None, ()) if parties is None else read_parties(Path(parties))
     if problems:
         fail(*problems)
-    statement, _, sources = store.read(lambda reader: explained_statement(reader, found))
+    statement, sources = store.read(lambda reader: _statement(reader, found))
     options = InvoiceOptions(
         language=language, number=document.number, date=document.issued, due_date=document.payable_by
     )
