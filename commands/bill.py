@@ -10,7 +10,17 @@ import click
 
 from ..cli import EXIT_FINDINGS
 from ..diagnostics import Diagnostic
-from .books import NounGroup, acting_options, database_option, fail, format_option, opened, parsed_day, succeeded
+from .books import (
+    NounGroup,
+    acting_options,
+    database_option,
+    fail,
+    format_option,
+    known_account,
+    opened,
+    parsed_day,
+    succeeded,
+)
 from .console import note, number_of, show_findings
 from .credit import credit_command
 from .listing import show_one, show_rows, table_text
@@ -79,6 +89,8 @@ def run(
                 )
             )
     _show_run(result, form)
+    if within.end > day:
+        note(f"Periods that are not over on {day}, the day of issue, are not billed yet.")
     if result.refusals:
         raise SystemExit(EXIT_FINDINGS)
 
@@ -95,6 +107,7 @@ def list_(account: str | None, period: str | None, open_only: bool, database: st
 
     within = None if period is None else _range(period)
     with opened(database) as store:
+        known_account(store, account)
         found = store.read(lambda reader: list_documents(reader, account=account, period=within, open_only=open_only))
     rows: list[dict[str, object]] = []
     for document, rest in found:
@@ -159,7 +172,7 @@ def _show_table(found: IssuedDocument) -> None:
             "plan": document.plan,
             "period": f"{document.period_start}..{document.period_end}",
             "issued": document.issued.isoformat(),
-            "payable by": "" if document.payable_by is None else document.payable_by.isoformat(),
+            **_of_kind(found),
             "total": f"{_money(document.total, currency)} {currency}",
             "open": f"{_money(found.open, currency)} {currency}",
         },
@@ -178,6 +191,17 @@ def _show_table(found: IssuedDocument) -> None:
             for kind, amount, reference in found.settled
         ]
         click.echo(f"\n{table_text(rows, ('settled by', 'amount', 'reference'))}")
+
+
+def _of_kind(found: IssuedDocument) -> dict[str, object]:
+    """What a credit note says of itself, or when an invoice is payable."""
+    import json
+
+    document = found.document
+    if document.kind != "credit note":
+        return {"payable by": "" if document.payable_by is None else document.payable_by.isoformat()}
+    said = json.loads(document.statement)
+    return {"corrects": said["corrects"], "reason": said["reason"]}
 
 
 def _live_row(line: LiveDifference, currency: str) -> dict[str, object]:
