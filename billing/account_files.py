@@ -84,7 +84,7 @@ def _planned(reader: Reader, rows: ReadFile, given: AccountDefaults) -> Plan[New
 def _there(reader: Reader, rows: ReadFile) -> dict[str, str]:
     """The accounts that are there already, each with the terms that it was opened with."""
     found: dict[str, str] = {}
-    names = {account for row in rows.rows if isinstance(account := text(row.cells.get("account")), str)}
+    names = {named for row in rows.rows if isinstance(named := text(row.cells.get("account")), str)}
     for some in in_chunks(names):
         marks = ", ".join("?" * len(some))
         for account, terms in reader.rows(

@@ -165,6 +165,7 @@ def record_all(transaction: Transaction, acting: Acting, what: str, items: Itera
 
 HINTS: Mapping[Refusal, str] = {
     Refusal.KEY_REUSED: "give another key to another wish",
+    Refusal.AMOUNT_NOT_POSITIVE: "give an amount above zero",
     Refusal.INSUFFICIENT_FUNDS: "deposit money, raise the credit limit, or ask for less",
     Refusal.AMOUNT_TOO_LARGE: "see whether the amount is a slip; else split it",
     Refusal.CURRENCY_DIFFERS: "give the amount in the account's currency",

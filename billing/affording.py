@@ -12,6 +12,7 @@ from ..engine.usage import FieldKind
 from ..ledger.store import Reader, Store
 from ..money import MoneyUnit
 from .acting import Json, canonical, instant
+from .declared import refuse_field
 from .live import Priced, Row, fact_of, price, price_in, read_rows
 from .live_period import LivePeriod, Memory, memory_of, period_of
 from .live_sources import Sources, sources_of
@@ -24,6 +25,11 @@ PROBES_MAX = 40
 def can_afford(store: Store, event: Row, field: str) -> Json | Diagnostic:
     """How many units of a field of an event the account can still afford; `units` is None where there is no limit."""
     memory = memory_of(store)
+    wrong = store.read(
+        lambda reader: refuse_field(reader, str(event.get("account", "")), str(event.get("event", "")), field)
+    )
+    if wrong is not None:
+        return wrong
     (row,) = store.read(lambda reader: read_rows(reader, memory, [{**event, field: "1"}]))
     if isinstance(row, Diagnostic):
         return row

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from ..diagnostics import Diagnostic
 from ..ledger.requests import AMOUNT_MAX
-from ..money import MoneyUnit, currency, symbols
+from ..money import MoneyUnit, currency, grouped, symbols
 
 
 def unit_of(code: str, *, place: str = "") -> MoneyUnit | Diagnostic:
     """The minor unit of a currency, or that there is no such currency."""
     found = currency(code)
     if found is None:
-        return Diagnostic(
-            "RB7007", f"“{code}” is no currency", hints=("give a code of ISO 4217, such as CNY or USD",), place=place
-        )
+        meant = code.strip().upper()
+        hint = f"write {meant}" if currency(meant) is not None else "give a code of ISO 4217, such as CNY or USD"
+        return Diagnostic("RB7007", f"“{code}” is no currency", hints=(hint,), place=place)
     return MoneyUnit.minor(found)
 
 
-def parse_amount(text: str, code: str, *, place: str = "") -> int | Diagnostic:
+_OWN_CURRENCY = re.compile(r"(.*[\d.,\s])([A-Za-z]{3})")
+"""`12.30 CNY`: an amount that says its currency."""
+_MINUS = ("-", "\N{MINUS SIGN}")
+
+
+def parse_amount(text: str, code: str, *, place: str = "", above_zero: bool = False) -> int | Diagnostic:
     """The minor units of an amount in a currency: exact, so that a third decimal of a cent is refused.
 
-    Whether it may be below zero or how large it may be is decided where it is used.
+    So is one that is larger than any amount may be, and where it has to be `above_zero`, one that is not.
     """
     unit = unit_of(code, place=place)
     if isinstance(unit, Diagnostic):
         return unit
     number = text.strip()
-    if number.upper().endswith(tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")):
-        number, own = number[:-3].strip(), number[-3:].upper()
+    said = _OWN_CURRENCY.fullmatch(number)
+    if said is not None:
+        number, own = said[1].strip(), said[2].upper()
         if own != code:
             return Diagnostic(
                 "RB7007",
@@ -38,8 +45,8 @@ def parse_amount(text: str, code: str, *, place: str = "") -> int | Diagnostic:
                 hints=("give the amount in the account's currency",),
                 place=place,
             )
-    sign = number.startswith("-")
-    number = number.removeprefix("-")
+    sign = number.startswith(_MINUS)
+    number = number[1:] if sign else number
     for symbol in symbols(code):
         number = number.removeprefix(symbol)
     number = number.replace(",", "").strip()
@@ -59,7 +66,14 @@ def parse_amount(text: str, code: str, *, place: str = "") -> int | Diagnostic:
             hints=(f"{code} has {unit.currency.minor_digits} decimals",),
             place=place,
         )
-    return unit.parse(exact)
+    minor = unit.parse(exact)
+    if abs(minor) > AMOUNT_MAX:
+        most = f"no amount may be above {grouped(unit.text(AMOUNT_MAX))} {code}"
+        hints = ("see whether it is a slip; else split it",)
+        return Diagnostic("RB7004", f"{text} is too much: {most}", hints=hints, place=place)
+    if above_zero and minor <= 0:
+        return Diagnostic("RB7003", f"{text} is not above zero", hints=("give an amount above zero",), place=place)
+    return minor
 
 
 def refuse_amount(amount: object, *, place: str = "") -> Diagnostic | None:

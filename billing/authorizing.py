@@ -22,6 +22,7 @@ from ..ledger.store import Store, Transaction
 from .acting import Acting, Json, canonical, instant, microseconds, once, record, refusal
 from .affording import granted_units
 from .authorizations import Authorization, ended, holds_of, open_authorization
+from .declared import refuse_field
 from .live import Priced, Row, leg_of, price_in, read_rows, write
 from .live_period import Memory, memory_of, period_of
 from .live_sources import Share, sources_of
@@ -40,9 +41,16 @@ def authorize(
     body["expires"] = expires.isoformat()
     if expires <= acting.now or (units is not None and (not units.is_finite() or units <= 0)):
         hint = "ask for units above zero, and let it expire after now"
-        return Diagnostic("RB7084", "this cannot be authorized", hints=(hint,))
+        shown = "nothing" if units is None else f"{units} {field}"
+        message = f"{shown} until {expires.isoformat(timespec='seconds')} cannot be authorized"
+        return Diagnostic("RB7084", message, hints=(hint,))
     given = {**event, field: "1" if units is None else format(units, "f")}
     memory = memory_of(store)
+    wrong = store.read(
+        lambda reader: refuse_field(reader, str(event.get("account", "")), str(event.get("event", "")), field)
+    )
+    if wrong is not None:
+        return wrong
     (row,) = store.read(lambda reader: read_rows(reader, memory, [given]))
     if isinstance(row, Diagnostic):
         return row

@@ -123,6 +123,9 @@ def _decide(reader: Reader, document: Document, chosen: Sequence[int], amount: i
 
 
 def _too_much(document: Document, asked: int, left: int) -> Diagnostic:
+    if left <= 0:
+        hint = f"`ratebook bill show {document.number}` shows its lines, `ratebook bill list` its credit notes"
+        return Diagnostic("RB7067", f"nothing is left of {document.number} that can be credited", hints=(hint,))
     return Diagnostic(
         "RB7067",
         f"{amount_text(asked, document.currency)} is more than the {amount_text(max(left, 0), document.currency)} that "

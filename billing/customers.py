@@ -245,30 +245,6 @@ def set_credit_limit(store: Store, acting: Acting, account: str, limit: int) -> 
     return once(store, acting, "credit limit", {"account": account, "limit": limit}, work)
 
 
-def set_attributes(
-    store: Store, acting: Acting, account: str, attributes: Mapping[str, object], *, valid_from: date
-) -> Json | Diagnostic:
-    """Change attributes that rulesets ask for: those named are replaced, None takes one away.
-
-    Billing periods that begin on `valid_from` or later see them.
-    """
-    body = {"account": account, "attributes": dict(attributes), "from": valid_from.isoformat()}
-
-    def work(transaction: Transaction) -> Json | Diagnostic:
-        customer = find_customer(transaction, account)
-        if isinstance(customer, Diagnostic):
-            return customer
-        merged = {**customer.attributes, **attributes}
-        after = {name: value for name, value in merged.items() if value is not None}
-        transaction.append(
-            CUSTOMER_CHANGES, [(account, canonical(after), int(customer.closed), valid_from.isoformat())]
-        )
-        record(transaction, acting, "attributes", account=account, before=dict(customer.attributes), after=after)
-        return {"account": account, "attributes": after}
-
-    return once(store, acting, "attributes", body, work)
-
-
 def close_customer(store: Store, acting: Acting, account: str) -> Json | Diagnostic:
     """Close an account: no subscription runs, nothing is left in the wallet or on cards, nothing is owed."""
 

@@ -165,4 +165,5 @@ def deliverer_of(destination: str, *, key: bytes | None = None) -> Deliverer | D
         if good:
             return WebhookDeliverer(destination, key)
     hints = ("write file:PATH or https://…", "`ratebook outbox deliver --to` says where messages without one go")
-    return Diagnostic("RB7079", f"nothing can be delivered to “{destination}”", hints=hints)
+    message = f"nothing can be delivered to “{destination}”" if destination else "a message has no address"
+    return Diagnostic("RB7079", message, hints=hints)

@@ -218,8 +218,9 @@ def _adjustment(line: DocumentLine, program: Program) -> Line:
 def plain_lines(found: IssuedDocument) -> Iterator[dict[str, object]]:
     """The lines of a document as rows of a table, amounts as texts; `line` is the number that a credit names."""
     unit = _unit(found.document.currency)
+    is_credit = found.document.kind == "credit note"  # all of its lines are about the days of its invoice
     for line in found.lines:
-        about = f"{line.origin_start}..{line.origin_end}" if line.origin_start else ""
+        about = f"{line.origin_start}..{line.origin_end}" if line.origin_start and not is_credit else ""
         yield {
             "line": line.line,
             "id": line.name,

@@ -137,7 +137,7 @@ def _shares(
 
 def nothing_open(document: Document) -> Diagnostic:
     """The finding that nothing is left to pay of an invoice."""
-    hints = ("`ratebook bill list` shows what is open of each", "without a number, what is payable first is paid first")
+    hints = ("`ratebook bill list --open` shows on which invoices something is",)
     return Diagnostic("RB7062", f"nothing is open on {document.number}", hints=hints)
 
 

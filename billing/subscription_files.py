@@ -117,7 +117,7 @@ def _no_ruleset(reader: Reader, name: object, rulesets: Mapping[str, Published])
 def _known(reader: Reader, rows: ReadFile) -> _Known:
     """What there is of the accounts that the rows name."""
     known = _Known()
-    names = {account for row in rows.rows if isinstance(account := text(row.cells.get("account")), str)}
+    names = {named for row in rows.rows if isinstance(named := text(row.cells.get("account")), str)}
     for some in in_chunks(names):
         marks = ", ".join("?" * len(some))
         for account, currency, attributes, closed in reader.rows(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import cast
 
 from ..diagnostics import Diagnostic
-from ..intake import accounts_of_rows
+from ..intake import Reject, accounts_of_rows
 from ..ledger.books import SUBSCRIPTIONS
 from ..ledger.store import Reader, Row, Store, Transaction, Value
 from .acting import Acting, Json, Recorded, canonical, once, record, record_all
@@ -293,22 +293,28 @@ def stands_in_the_way(
 
 
 def _invalid(published: Published, customer: Customer, new: SubscriptionRow) -> Diagnostic | None:
-    """What intake says of the subscription as a row of an accounts file."""
-    program = published.program
-    known = {name: value for name, value in customer.attributes.items() if name in program.schema.attributes}
-    unknown = [name for name in new.attributes if name not in program.schema.attributes]
+    """The first that is wrong with what a new subscription says itself."""
+    schema = published.program.schema
+    unknown = [name for name in new.attributes if name not in schema.attributes]
     if unknown:
-        hint = f"the ruleset has {', '.join(program.schema.attributes) or 'no attributes'}"
+        hint = f"the ruleset has {', '.join(schema.attributes) or 'no attributes'}"
         return Diagnostic("RB2001", f"accounts have no attribute {unknown[0]}", hints=(hint,))
-    filled = filled_attributes(program.schema)
-    for name in filled & new.attributes.keys():
+    for name in sorted(filled_attributes(schema) & new.attributes.keys()):
         return filled_by_billing(name)
-    row: dict[str, object] = {"account": new.account, "plan": new.plan, "start": new.start.isoformat()}
-    row |= {**known, **new.attributes, **dict.fromkeys(filled, "0")}
-    if new.end is not None:
-        row["end"] = new.end.isoformat()
-    intake = accounts_of_rows([row], program.schema, name="subscription")
-    return intake.rejects[0].diagnostic if intake.rejects else None
+    for mistake in invalid_terms(published, customer, new):
+        return replace(mistake.diagnostic, place=f"account {new.account}")
+    return None
+
+
+def invalid_terms(published: Published, customer: Customer, row: SubscriptionRow) -> tuple[Reject, ...]:
+    """What intake says of a subscription as a row of an accounts file, above the attributes of its account."""
+    schema = published.program.schema
+    found = {name: value for name, value in customer.attributes.items() if name in schema.attributes}
+    found |= {"account": row.account, "plan": row.plan, "start": row.start.isoformat()}
+    found |= {**row.attributes, **dict.fromkeys(filled_attributes(schema), "0")}
+    if row.end is not None:
+        found["end"] = row.end.isoformat()
+    return accounts_of_rows([found], schema, name="subscription").rejects
 
 
 def filled_by_billing(name: str) -> Diagnostic:

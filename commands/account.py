@@ -50,7 +50,7 @@ def create(
     The file has the columns account, currency and credit_limit; options say what its rows do not. Accounts that were
     opened with the same terms before are left as they are.
     """
-    from ..billing.amounts import parse_amount
+    from ..billing.amounts import parse_amount, unit_of
     from ..billing.customers import create_customer
 
     given = attributes_of(attributes)
@@ -65,6 +65,7 @@ def create(
         return
     if account is None or currency is None:
         raise click.UsageError("Missing option '--currency'.")
+    succeeded(unit_of(currency, place="--currency"))
     limit = succeeded(parse_amount(credit_limit, currency, place="--credit-limit"))
     with opened(database) as store:
         succeeded(create_customer(store, acting, account, currency, credit_limit=limit, attributes=given))
@@ -139,7 +140,7 @@ def limit(account: str, amount: str, acting: Acting, database: str, form: str) -
     from ..billing.customers import set_credit_limit
 
     with opened(database) as store:
-        minor = _amount(store, account, amount)
+        minor = _amount(store, account, amount, above_zero=False)
         succeeded(set_credit_limit(store, acting, account, minor))
     _show(database, account, form)
 
@@ -153,7 +154,7 @@ def limit(account: str, amount: str, acting: Acting, database: str, form: str) -
 @format_option
 def set_(account: str, attributes: tuple[str, ...], valid_from: str, acting: Acting, database: str, form: str) -> None:
     """Change attributes of ACCOUNT; `NAME=` takes one away."""
-    from ..billing.customers import set_attributes
+    from ..billing.attributes import set_attributes
 
     given = {name: value or None for name, value in attributes_of(attributes).items()}
     day = parsed_day(valid_from, "--from")
@@ -176,12 +177,12 @@ def close(account: str, acting: Acting, database: str, form: str) -> None:
     _show(database, account, form)
 
 
-def _amount(store: Store, account: str, text: str) -> int:
+def _amount(store: Store, account: str, text: str, *, above_zero: bool = True) -> int:
     from ..billing.amounts import parse_amount
     from ..billing.customers import find_customer
 
     customer = succeeded(store.read(lambda reader: find_customer(reader, account)))
-    minor: int = succeeded(parse_amount(text, customer.currency, place="MONEY"))
+    minor: int = succeeded(parse_amount(text, customer.currency, place="MONEY", above_zero=above_zero))
     return minor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,17 @@ import click
 
 from ..cli import EXIT_FINDINGS
 from ..diagnostics import Diagnostic
-from .books import NounGroup, acting_options, database_option, fail, format_option, opened, parsed_day, succeeded
+from .books import (
+    NounGroup,
+    acting_options,
+    database_option,
+    fail,
+    format_option,
+    known_account,
+    opened,
+    parsed_day,
+    succeeded,
+)
 from .console import note, number_of, show_findings
 from .credit import credit_command
 from .listing import show_one, show_rows, table_text
@@ -22,8 +33,10 @@ if TYPE_CHECKING:
     from ..billing.issued import IssuedDocument
     from ..billing.live_bill import LiveDifference
     from ..billing.run import Billed
+    from ..diagnostics import Source
     from ..engine.period import DateRange
-    from ..ledger.store import Store
+    from ..engine.statement import Statement
+    from ..ledger.store import Reader, Store
 
 _SHOWN_MAX = 20
 _COLUMNS = ("number", "kind", "account", "plan", "from", "to", "issued", "payable by", "total", "open", "currency")
@@ -76,6 +89,8 @@ def run(
                 )
             )
     _show_run(result, form)
+    if within.end > day:
+        note(f"Periods that are not over on {day}, the day of issue, are not billed yet.")
     if result.refusals:
         raise SystemExit(EXIT_FINDINGS)
 
@@ -92,6 +107,7 @@ def list_(account: str | None, period: str | None, open_only: bool, database: st
 
     within = None if period is None else _range(period)
     with opened(database) as store:
+        known_account(store, account)
         found = store.read(lambda reader: list_documents(reader, account=account, period=within, open_only=open_only))
     rows: list[dict[str, object]] = []
     for document, rest in found:
@@ -156,7 +172,7 @@ def _show_table(found: IssuedDocument) -> None:
             "plan": document.plan,
             "period": f"{document.period_start}..{document.period_end}",
             "issued": document.issued.isoformat(),
-            "payable by": "" if document.payable_by is None else document.payable_by.isoformat(),
+            **_of_kind(found),
             "total": f"{_money(document.total, currency)} {currency}",
             "open": f"{_money(found.open, currency)} {currency}",
         },
@@ -177,6 +193,17 @@ def _show_table(found: IssuedDocument) -> None:
         click.echo(f"\n{table_text(rows, ('settled by', 'amount', 'reference'))}")
 
 
+def _of_kind(found: IssuedDocument) -> dict[str, object]:
+    """What a credit note says of itself, or when an invoice is payable."""
+    import json
+
+    document = found.document
+    if document.kind != "credit note":
+        return {"payable by": "" if document.payable_by is None else document.payable_by.isoformat()}
+    said = json.loads(document.statement)
+    return {"corrects": said["corrects"], "reason": said["reason"]}
+
+
 def _live_row(line: LiveDifference, currency: str) -> dict[str, object]:
     return {
         "charged as it happened": line.label,
@@ -187,8 +214,16 @@ def _live_row(line: LiveDifference, currency: str) -> dict[str, object]:
     }
 
 
-def _document(store: Store, found: IssuedDocument, form: str, lang: str, parties: str | None) -> str:
+def _statement(reader: Reader, found: IssuedDocument) -> tuple[Statement, Mapping[str, Source]]:
+    """What the document says, with the reasons behind it, and with what settled it when it was issued."""
     from ..billing.issued import explained_statement
+    from ..billing.settled_at_issue import with_settlements
+
+    statement, _, sources = explained_statement(reader, found)
+    return with_settlements(reader, found.document, statement), sources
+
+
+def _document(store: Store, found: IssuedDocument, form: str, lang: str, parties: str | None) -> str:
     from ..invoice import InvoiceFormat, InvoiceOptions, build_invoice, find_language, read_parties, render_invoice
 
     document = found.document
@@ -201,7 +236,7 @@ def _document(store: Store, found: IssuedDocument, form: str, lang: str, parties
     who, problems = (None, ()) if parties is None else read_parties(Path(parties))
     if problems:
         fail(*problems)
-    statement, _, sources = store.read(lambda reader: explained_statement(reader, found))
+    statement, sources = store.read(lambda reader: _statement(reader, found))
     options = InvoiceOptions(
         language=language, number=document.number, date=document.issued, due_date=document.payable_by
     )

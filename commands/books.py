@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -125,6 +126,14 @@ def succeeded(answer: Any) -> Any:
     return answer
 
 
+def known_account(store: Store, account: str | None) -> None:
+    """End the command where an account is named that there is not."""
+    from ..billing.customers import find_customer
+
+    if account is not None:
+        succeeded(store.read(lambda reader: find_customer(reader, account)))
+
+
 def write_file(path: Path, parts: Iterable[str]) -> None:
     """Write a text file whole or not at all, and say so; ends the command where that fails."""
     from ..intake.outputs import written_aside
@@ -139,8 +148,28 @@ def write_file(path: Path, parts: Iterable[str]) -> None:
     note(f"written to {path}")
 
 
+class Verb(click.Command):
+    """A command of a group. An argument such as `-5` is an amount below zero and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, amounts below zero with a sign that begins no option."""
+        with_value = {
+            name
+            for parameter in self.params
+            if isinstance(parameter, click.Option) and not parameter.is_flag
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        found = [
+            arg if arg[:1] != "-" or not arg[1:2].isdigit() or before in with_value else f"\N{MINUS SIGN}{arg[1:]}"
+            for before, arg in pairwise(["", *args])
+        ]
+        return super().parse_args(ctx, found)
+
+
 class NounGroup(click.Group):
     """A group of verbs over one noun: `ratebook account create`. Verbs in the order in which they were added."""
+
+    command_class = Verb
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)

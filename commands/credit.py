@@ -39,7 +39,7 @@ def credit_command(
         minor: int | None = None
         if amount is not None:
             document = succeeded(store.read(lambda reader: find_document(reader, number)))
-            minor = succeeded(parse_amount(amount, document.currency, place="--amount"))
+            minor = succeeded(parse_amount(amount, document.currency, place="--amount", above_zero=True))
         answer = succeeded(credit(store, acting, number, lines=chosen, amount=minor, issued=day))
     currency = answer["currency"]
     show_one(

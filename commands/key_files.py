@@ -42,7 +42,8 @@ def read_key_if_given(key_file: str | None, variable: str) -> bytes | None:
         try:
             text = Path(key_file).read_text(encoding="ascii", errors="replace")
         except OSError as error:
-            fail(Diagnostic("RB9001", f"the key cannot be read: {error.strerror}", place=key_file))
+            hints = ("check the path",)
+            fail(Diagnostic("RB9001", f"the key cannot be read: {error.strerror}", hints=hints, place=key_file))
     key: bytes = succeeded(parse_key(text, place=place))
     return key
 
@@ -52,9 +53,9 @@ def write_secret(path: str, text: str) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        hint = "name a new file; what is there is not written over" if isinstance(error, FileExistsError) else ""
-        hints = (hint,) if hint else ()
-        fail(Diagnostic("RB9007", f"the file cannot be written: {error.strerror}", hints=hints, place=path))
+        there = isinstance(error, FileExistsError)
+        hint = "name a new file; what is there is not written over" if there else "choose another folder"
+        fail(Diagnostic("RB9007", f"the file cannot be written: {error.strerror}", hints=(hint,), place=path))
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ..diagnostics import Diagnostic
-from .books import acting_options, database_option, fail, format_option, opened, parsed_time, succeeded
+from .books import acting_options, database_option, fail, format_option, known_account, opened, parsed_time, succeeded
+from .console import show_findings
 from .listing import show_one, show_rows
 
 if TYPE_CHECKING:
     from ..billing.acting import Acting, Json
+    from ..ledger.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,6 +67,7 @@ def debit(
 
     row = _row(account, event, fields, time, source, event_id, acting.now)
     with opened(database) as store:
+        _look_at(store, row, fields)
         answer = succeeded(charge(store, acting, row))
     _show_charge(answer, form)
 
@@ -89,6 +92,7 @@ def afford(
 
     row = _row(account, event, fields, time, source, "affordable", datetime.now(UTC))
     with opened(database) as store:
+        _look_at(store, row, fields)
         answer = succeeded(can_afford(store, row, field))
     show_one({**answer, "units": "no limit" if answer["units"] is None else answer["units"]}, form)
 
@@ -125,6 +129,7 @@ def authorize(
     row = _row(account, event, fields, time, source, event_id, acting.now)
     wanted = None if units is None else succeeded(parse_units(units))
     with opened(database) as store:
+        _look_at(store, row, fields)
         answer = succeeded(
             put_aside(store, acting, row, field, units=wanted, expires=acting.now + timedelta(minutes=minutes))
         )
@@ -229,6 +234,16 @@ def _row(
             fail(Diagnostic("RB9006", f"“{pair}” is no field", hints=("write FIELD=VALUE, such as units=5",)))
         row[name.strip()] = value
     return row
+
+
+def _look_at(store: Store, row: Mapping[str, object], fields: tuple[str, ...]) -> None:
+    """End the command for an unknown account, and warn of fields that nobody reads."""
+    from ..billing.declared import ignored_fields
+
+    account, event = str(row["account"]), str(row["event"])
+    known_account(store, account)
+    given = [pair.partition("=")[0].strip() for pair in fields]
+    show_findings(store.read(lambda reader: ignored_fields(reader, account, event, given)))
 
 
 def _show_charge(answer: Json, form: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -28,7 +28,7 @@ def file_options(function: F) -> F:
         click.option("--rejects", metavar="FILE", help="With --from, write the mistakes to this file (CSV or .jsonl)."),
     ]
     for option in reversed(options):
-        function = cast(F, option(function))
+        function = option(function)
     return function
 
 

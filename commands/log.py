@@ -16,8 +16,10 @@ COLUMNS = ("number", "time", "actor", "what", "account", "subject", "before", "a
 @click.option("--what", metavar="OPERATION", help="Only this operation, such as “deposit”.")
 @click.option("--from", "begin", metavar="DATE", help="Only from this day on, in UTC.")
 @click.option("--before", "end", metavar="DATE", help="Only before this day, in UTC.")
-@click.option("--after", "after_number", default=0, metavar="N", help="Only after the operation of this number.")
-@click.option("--limit", default=1000, show_default=True, metavar="N", help="At most so many.")
+@click.option(
+    "--after", "after_number", type=click.IntRange(0), default=0, metavar="N", help="Only after this operation."
+)
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="At most so many.")
 @database_option
 @format_option
 def log_command(

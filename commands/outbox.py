@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from ..cli import EXIT_FINDINGS
 from ..diagnostics import Diagnostic
 from .books import NounGroup, acting_options, database_option, fail, format_option, opened, succeeded
 from .console import show_findings
@@ -52,6 +54,7 @@ def deliver(to: str | None, key_file: str | None, acting: Acting, database: str,
     if findings:
         # One for each destination is enough.
         show_findings(list({finding.message: finding for finding in findings}.values()))
+        sys.exit(EXIT_FINDINGS)
 
 
 @outbox_command.command("list")

@@ -49,7 +49,7 @@ def write_off_command(number: str, amount: str | None, acting: Acting, database:
         minor: int | None = None
         if amount is not None:
             document = succeeded(store.read(lambda reader: find_document(reader, number)))
-            minor = succeeded(parse_amount(amount, document.currency, place="--amount"))
+            minor = succeeded(parse_amount(amount, document.currency, place="--amount", above_zero=True))
         answer = succeeded(write_off(store, acting, number, minor))
     currency = answer["currency"]
     show_one(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .books import NounGroup, acting_options, database_option, format_option, opened, succeeded
+from .books import NounGroup, acting_options, database_option, format_option, known_account, opened, succeeded
 from .listing import show_one, show_rows
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def list_(account: str | None, database: str, form: str) -> None:
     from ..billing.payments import payments_of
 
     with opened(database) as store:
+        known_account(store, account)
         found = store.read(lambda reader: payments_of(reader, account))
     show_rows([_row(item) for item in found], form, COLUMNS, empty="No payments: `ratebook payment add` enters one.")
 
@@ -116,7 +117,7 @@ def refund_(payment: int, amount: str | None, acting: Acting, database: str, for
         minor: int | None = None
         if amount is not None:
             found = succeeded(store.read(lambda reader: find_payment(reader, payment)))
-            minor = succeeded(parse_amount(amount, found.currency, place="--amount"))
+            minor = succeeded(parse_amount(amount, found.currency, place="--amount", above_zero=True))
         answer = succeeded(refund(store, acting, payment, minor))
     shown = {name: answer[name] for name in ("refund", "payment", "account", "message")}
     show_one(shown | {"amount": amount_text(answer["amount"], answer["currency"])}, form)
@@ -143,7 +144,7 @@ def _amount(store: Store, account: str, text: str) -> int:
     from ..billing.customers import find_customer
 
     customer = succeeded(store.read(lambda reader: find_customer(reader, account)))
-    minor: int = succeeded(parse_amount(text, customer.currency, place="MONEY"))
+    minor: int = succeeded(parse_amount(text, customer.currency, place="MONEY", above_zero=True))
     return minor
 
 
@@ -152,9 +153,11 @@ def _paid(answer: Mapping[str, object]) -> dict[str, object]:
     from ..billing.amounts import amount_text
 
     shown: dict[str, object] = {}
-    for name, value in answer.items():
-        if name == "currency":
+    order = ("payment", "account", "amount", "invoices", "to_wallet", "wallet")
+    for name in (*order, *sorted(answer.keys() - {*order, "currency"})):
+        if name not in answer:
             continue
+        value = answer[name]
         if isinstance(value, dict):
             shown[name] = {number: amount_text(part, str(answer["currency"])) for number, part in value.items()}
         elif name in ("amount", "to_wallet", "wallet"):

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..diagnostics import Diagnostic
-from .books import NounGroup, acting_options, database_option, fail, format_option, opened, parsed_day, succeeded
+from .books import (
+    NounGroup,
+    acting_options,
+    database_option,
+    fail,
+    format_option,
+    known_account,
+    opened,
+    parsed_day,
+    succeeded,
+)
 from .listing import show_one, show_rows
 from .loading import file_options, one_or_many, show_loaded
 
@@ -93,6 +103,8 @@ def change(
     """Give subscription NUMBER another plan or attributes: it ends, and the next one begins."""
     from ..billing.subscriptions import change_subscription
 
+    if plan is None and not attributes:
+        raise click.UsageError("Nothing would change: give --plan or --set.")
     first = parsed_day(day, "--on")
     given = {name: value or None for name, value in attributes_of(attributes).items()}
     with opened(database) as store:
@@ -126,9 +138,10 @@ def list_(account: str | None, ruleset: str | None, database: str, form: str) ->
     from ..billing.subscriptions import list_subscriptions
 
     with opened(database) as store:
+        known_account(store, account)
         found = store.read(lambda reader: list_subscriptions(reader, account=account, ruleset=ruleset))
     rows = [_row(item) for item in found]
-    show_rows(rows, form, _COLUMNS, empty="There are no subscriptions: `ratebook subscription add` makes one.")
+    show_rows(rows, form, _COLUMNS, empty="No subscription is found: `ratebook subscription add` makes one.")
 
 
 @subscription_command.command("show")

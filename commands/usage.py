@@ -11,7 +11,7 @@ import click
 
 from ..cli import EXIT_USE
 from ..diagnostics import Diagnostic
-from .books import NounGroup, acting_options, database_option, fail, format_option, opened, succeeded
+from .books import NounGroup, acting_options, database_option, fail, format_option, known_account, opened, succeeded
 from .console import note, number_of, show_findings
 from .listing import show_one, show_rows
 from .live import mount
@@ -95,6 +95,7 @@ def list_(
 
     first, last = _moment(since, "--from"), _moment(until, "--to")
     with opened(database) as store:
+        known_account(store, account)
         found = store.read(
             lambda reader: list(
                 find_usage(reader, account=account, event=event, meter=meter, since=first, until=last, count_max=limit)

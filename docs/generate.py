@@ -6,7 +6,7 @@ A script of the project, outside the package: nothing imports it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -37,9 +37,34 @@ and colour not where `NO_COLOR` is set.
 """
 
 
+SHARED = frozenset({"--database", "--key", "--actor", "--reason", "--at"})
+"""Options of commands over a database, which stand in a table of their own."""
+
+
 def page() -> str:
     """The whole page."""
-    return HEAD + "\n".join([*_overview(), *(line for name in COMMANDS for line in _command(name))])
+    return HEAD + "\n".join([*_overview(), *_shared(), *(line for name in COMMANDS for line in _command(name))])
+
+
+def _shared() -> Iterator[str]:
+    """The options that verbs of groups share, as `publish` has them."""
+    yield "Commands over a database have these options too, all but the first where they change something."
+    yield ""
+    yield from _table(sorted(_shared_options(), key=lambda option: "--database" not in option.opts))
+
+
+def _shared_options() -> list[click.Option]:
+    command = ratebook.get_command(click.Context(ratebook, info_name="ratebook"), "publish")
+    assert command is not None
+    return [item for item in command.params if isinstance(item, click.Option) and SHARED.intersection(item.opts)]
+
+
+def _table(options: Iterable[click.Option]) -> Iterator[str]:
+    yield "| option | |"
+    yield "|---|---|"
+    for option in options:
+        yield f"| `{_cell(_words(option))}` | {_cell(_meaning(option))} |"
+    yield ""
 
 
 def _overview() -> Iterator[str]:
@@ -57,16 +82,28 @@ def _command(name: str) -> Iterator[str]:
     own = click.Context(command, info_name=name, parent=context)
     yield f"## ratebook {name}"
     yield ""
+    yield from _described(command, own)
+    shared = frozenset(option.help for option in _shared_options())
+    if isinstance(command, click.Group):
+        for verb in command.list_commands(own):
+            found = command.get_command(own, verb)
+            assert found is not None
+            yield f"### ratebook {name} {verb}"
+            yield ""
+            yield from _described(found, click.Context(found, info_name=verb, parent=own), shared=shared)
+
+
+def _described(
+    command: click.Command, own: click.Context, *, shared: frozenset[str | None] = frozenset()
+) -> Iterator[str]:
+    """A command, its options but for those that are `shared` by many, with these meanings, and described once."""
     yield f"`{' '.join([own.command_path, *command.collect_usage_pieces(own)])}`"
     yield ""
     yield from _paragraphs(command.help or "")
-    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    options = [item for item in command.params if isinstance(item, click.Option) and not item.hidden]
+    options = [item for item in options if item.help not in shared]
     if options:
-        yield "| option | |"
-        yield "|---|---|"
-        for option in options:
-            yield f"| `{_cell(_words(option))}` | {_cell(_meaning(option))} |"
-        yield ""
+        yield from _table(options)
 
 
 def _paragraphs(text: str) -> Iterator[str]:

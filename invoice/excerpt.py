@@ -14,7 +14,12 @@ _LINES_MAX: Final = 16
 
 
 def excerpt(place: Place, sources: Mapping[str, Source], *, lines_max: int | None = _LINES_MAX) -> RuleView:
-    """The rule at a place, its indentation kept relative to its first line; empty where the source is not at hand."""
+    """The rule at a place, its indentation kept relative to its first line; empty where the source is not at hand.
+
+    A place without a line stands for no rule at all.
+    """
+    if not place.line:
+        return RuleView("", "")
     source = sources.get(place.file)
     if source is None or not 0 <= place.start <= place.end <= len(source.text):
         return RuleView(str(place), "")

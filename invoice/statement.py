@@ -291,7 +291,7 @@ class _Writer:
                 yield self._total(line, words.included_tax_note)
         for line in statement.lines:
             if line.kind is LineKind.PREPAID:
-                yield self._total(line, words.prepaid_note)
+                yield self._total(line, words.prepaid_note if line.amount <= 0 else "")
         due = self.options.language.money(statement.due, statement.money)
         yield TotalView(TotalKind.DUE.value, words.due, due, "", None)
 

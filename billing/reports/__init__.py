@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .report import Bar, Cell, Column, ColumnKind, Report
+from .report import Bars, Cell, Column, ColumnKind, Report, Trend
 
-__all__ = ["Bar", "Cell", "Column", "ColumnKind", "Report"]
+__all__ = ["Bars", "Cell", "Column", "ColumnKind", "Report", "Trend"]

@@ -8,7 +8,7 @@ from ...engine.period import DateRange
 from ...ledger.accounts import accounts_owned_by
 from ...ledger.store import Reader
 from ..acting import instant
-from .report import Bar, Cell, Report, amounts, counts, money, texts, whole, with_totals, word
+from .report import Bars, Cell, Report, amounts, counts, money, texts, whole, with_totals, word
 
 AGES = (("not yet payable", 0), ("1 to 30 days", 30), ("31 to 60 days", 60), ("61 to 90 days", 90))
 OLDER = "over 90 days"
@@ -38,7 +38,7 @@ def receivables(reader: Reader, day: date) -> Report:
         columns,
         with_totals(rows, columns, 1),
         notes=(f"days since an invoice became payable, on {day}",),
-        charts=(Bar(title, "account", "open", "currency"),),
+        charts=(Bars(("account",), "open", "currency"),),
     )
 
 
@@ -61,7 +61,7 @@ def prepaid(reader: Reader) -> Report:
     columns = (*texts("kind", "currency"), *counts("accounts"), *amounts("balance", "held"))
     title = "Prepaid liability"
     return Report(
-        "prepaid", title, columns, with_totals(rows, columns, 1), charts=(Bar(title, "kind", "balance", "currency"),)
+        "prepaid", title, columns, with_totals(rows, columns, 1), charts=(Bars(("kind",), "balance", "currency"),)
     )
 
 

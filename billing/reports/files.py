@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -11,10 +10,8 @@ from html import escape
 from pathlib import Path
 
 from ...intake.parquet import write_typed
-from .report import Bar, Cell, Column, ColumnKind, Report
-
-BARS_MAX = 30
-"""A chart shows no more bars: what is longer is read in the table."""
+from .charts import STYLE, charts_of, shown
+from .report import Cell, Column, ColumnKind, Report
 
 
 def write_parquet(report: Report, path: Path) -> None:
@@ -49,13 +46,15 @@ def html_page(reports: Sequence[Report], *, title: str, made: str) -> str:
     """A page with every report as a table, under charts drawn into it. Nothing is loaded from elsewhere."""
     parts = [
         "<!doctype html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head>',
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>",
         f"<body><h1>{escape(title)}</h1><p>{escape(made)}</p>",
         "<nav>" + " · ".join(f'<a href="#{item.name}">{escape(item.title)}</a>' for item in reports) + "</nav>",
     ]
     for report in reports:
         parts.append(f'<section id="{report.name}"><h2>{escape(report.title)}</h2>')
-        parts.extend(_charts(report))
+        parts.extend(charts_of(report))
         parts.extend(_table(report))
         parts.extend(f"<p>{escape(note)}</p>" for note in report.notes)
         parts.append("</section>")
@@ -64,68 +63,33 @@ def html_page(reports: Sequence[Report], *, title: str, made: str) -> str:
 
 
 _STYLE = (
-    "body{font-family:system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f24}"
-    "table{border-collapse:collapse;margin:1rem 0}th,td{padding:.3rem .7rem;border-bottom:1px solid #d8dee4;"
-    "text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "tr.total td{font-weight:600;border-top:2px solid #1b1f24}svg{max-width:100%;height:auto}p{color:#57606a}"
+    ":root{color-scheme:light dark;--text:#1b1f24;--page:#fff;--quiet:#57606a;--line:#d8dee4;--bar:#3b6ea5;"
+    "--below:#b4552d;--link:#0b57d0}"
+    "@media(prefers-color-scheme:dark){:root{--text:#e6e9ed;--page:#15181c;--quiet:#9aa4af;--line:#363c44;"
+    "--bar:#6f9fd8;--below:#e08a5f;--link:#8ab4f8}}"
+    "body{font-family:system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:var(--text);"
+    "background:var(--page)}a{color:var(--link)}nav{line-height:1.7}.wide{overflow-x:auto}"
+    "table{border-collapse:collapse;margin:1rem 0}th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);"
+    "text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;"
+    "white-space:nowrap}tr.total td{font-weight:600;border-top:2px solid var(--text)}"
+    "p{color:var(--quiet);margin:.3rem 0}"
+    f"{STYLE}"
 )
 
 
 def _table(report: Report) -> Iterator[str]:
-    yield "<table><thead><tr>"
+    yield '<div class="wide"><table><thead><tr>'
     yield "".join(f"<th{_class(column)}>{escape(column.name)}</th>" for column in report.columns)
     yield "</tr></thead><tbody>"
     for row in report.rows:
         cells = "".join(
-            f"<td{_class(column)}>{escape(_shown(cell))}</td>" for column, cell in zip(report.columns, row, strict=True)
+            f"<td{_class(column)}>{escape(shown(cell))}</td>" for column, cell in zip(report.columns, row, strict=True)
         )
         yield f'<tr class="total">{cells}</tr>' if row[0] == "total" else f"<tr>{cells}</tr>"
     if not report.rows:
         yield f'<tr><td colspan="{len(report.columns)}">nothing</td></tr>'
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
 def _class(column: Column) -> str:
     return "" if column.kind is ColumnKind.TEXT else ' class="n"'
-
-
-def _shown(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:,f}" if isinstance(cell, Decimal) else f"{cell:,}" if isinstance(cell, int) else cell
-
-
-def _charts(report: Report) -> Iterator[str]:
-    for chart in report.charts:
-        names = [column.name for column in report.columns]
-        label, value = names.index(chart.label), names.index(chart.value)
-        series = names.index(chart.series) if chart.series else None
-        groups: dict[str, list[tuple[str, Decimal]]] = {}
-        for row in report.rows:
-            cell = row[value]
-            if row[0] != "total" and isinstance(cell, int | Decimal):
-                group = "" if series is None else str(row[series])
-                groups.setdefault(group, []).append((str(row[label]), Decimal(cell)))
-        for group, bars in groups.items():
-            yield _drawn(chart, group, bars[:BARS_MAX])
-
-
-def _drawn(chart: Bar, group: str, bars: Sequence[tuple[str, Decimal]]) -> str:
-    """One chart as SVG, drawn by Matplotlib; an empty text where that is not installed."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return "<p>Charts need Matplotlib: <code>pip install &quot;ratebook[reports]&quot;</code>.</p>"
-    # A length on a page is no amount: here, and only here, a float will do.
-    figure = Figure(figsize=(8, 0.6 + 0.3 * len(bars)), layout="constrained")
-    axes = figure.subplots()
-    axes.barh([name for name, _ in bars], [float(value) for _, value in bars], color="#3b6ea5")
-    axes.invert_yaxis()
-    axes.set_title(f"{chart.title} ({group})" if group else chart.title, loc="left", fontsize=10)
-    axes.set_xlabel(f"{chart.value}{f' in {group}' if group and chart.series == 'currency' else ''}")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]

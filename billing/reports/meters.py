@@ -8,7 +8,7 @@ from ...engine.period import DateRange
 from ...engine.plan import OfAmount, OfAttribute, OfEach, OfMeter, Program, Source
 from ...ledger.store import Reader
 from ..rulesets import ruleset_by_hash
-from .report import Bar, Cell, Report, amounts, counts, money, texts, whole, with_totals, word
+from .report import Bars, Cell, Report, amounts, counts, money, texts, whole, with_totals, word
 
 
 def revenue_by_meter(reader: Reader, days: DateRange) -> Report:
@@ -42,7 +42,7 @@ def revenue_by_meter(reader: Reader, days: DateRange) -> Report:
         columns,
         with_totals(rows, columns, 1),
         notes=("before policies and taxes", span),
-        charts=(Bar(title, "meter", "amount", "currency"),),
+        charts=(Bars(("meter",), "amount", "currency"),),
     )
 
 

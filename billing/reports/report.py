@@ -33,13 +33,24 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A chart with a bar for each row: `label` and `value` name columns; each `series` has a chart of its own."""
+class Bars:
+    """A chart with a bar for each row: `labels`, `value` and `series` name columns; each series has its own chart."""
 
-    title: str
-    label: str
+    labels: tuple[str, ...]
     value: str
-    series: str = ""
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A chart over days or months, which `when` names; what differs in `series` has charts of its own."""
+
+    when: str
+    value: str
+    series: tuple[str, ...]
+
+
+Chart: TypeAlias = Bars | Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,7 @@ class Report:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
-    charts: tuple[Bar, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
     def objects(self) -> list[Mapping[str, object]]:
         """The rows by the names of their columns; decimals as exact texts."""

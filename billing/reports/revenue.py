@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...engine.period import DateRange
 from ...ledger.store import Reader
-from .report import Bar, Cell, Report, amounts, counts, money, texts, whole, with_totals, word
+from .report import Bars, Cell, Report, amounts, counts, money, texts, whole, with_totals, word
 
 TAX = "('tax')"
 CHARGED = "('charge', 'fee', 'adjustment')"
@@ -57,7 +57,7 @@ def _revenue(reader: Reader, days: DateRange, column: str, noun: str, title: str
         columns,
         with_totals(rows, columns, 1),
         notes=("net = charged + taken off + added; taxes are not in it", _span(days)),
-        charts=(Bar(title, noun, "net", "currency"),),
+        charts=(Bars((noun,), "net", "currency"),),
     )
 
 
@@ -87,7 +87,7 @@ def revenue_by_line(reader: Reader, days: DateRange) -> Report:
         columns,
         with_totals(rows, columns, 3),
         notes=("before policies and taxes", _span(days)),
-        charts=(Bar(title, "line", "amount", "currency"),),
+        charts=(Bars(("plan", "line"), "amount", "currency"),),
     )
 
 
@@ -117,7 +117,7 @@ def policies(reader: Reader, days: DateRange) -> Report:
         columns,
         with_totals(rows, columns, 3),
         notes=("below zero: given to customers", _span(days)),
-        charts=(Bar(title, "policy", "amount", "currency"),),
+        charts=(Bars(("policy", "plan"), "amount", "currency"),),
     )
 
 

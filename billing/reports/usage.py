@@ -10,7 +10,7 @@ from ...engine.period import DateRange
 from ...ledger.store import Reader
 from ..acting import instant, microseconds
 from ..stored.events import Asked, stored_events
-from .report import Bar, Column, ColumnKind, Report, counts, texts
+from .report import Column, ColumnKind, Report, Trend, counts, texts
 
 
 def usage_trend(reader: Reader, days: DateRange, *, by_month: bool) -> Report:
@@ -28,7 +28,8 @@ def usage_trend(reader: Reader, days: DateRange, *, by_month: bool) -> Report:
     )
     title = "Usage by month" if by_month else "Usage by day"
     notes = (f"from {days.start} and before {days.end}, days in UTC; what was kept in the database",)
-    return Report("usage", title, columns, rows, notes=notes, charts=(Bar(title, columns[0].name, "events", "event"),))
+    charts = (Trend(columns[0].name, "sum", ("event", "field")),)
+    return Report("usage", title, columns, rows, notes=notes, charts=charts)
 
 
 def _values(reader: Reader, days: DateRange) -> Iterator[tuple[str, str, str, Decimal]]:

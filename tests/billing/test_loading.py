@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ratebook.billing.account_files import AccountDefaults, load_customers
-from ratebook.billing.customers import close_customer, create_customer, find_customer, set_attributes
+from ratebook.billing.attributes import set_attributes
+from ratebook.billing.customers import close_customer, create_customer, find_customer
 from ratebook.billing.loading import Loaded
 from ratebook.billing.subscription_files import load_subscriptions
 from ratebook.billing.subscriptions import add_subscription, end_subscription, list_subscriptions

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ratebook.billing.acting import Json
+from ratebook.billing.attributes import set_attributes
 from ratebook.billing.customers import create_customer
 from ratebook.billing.subscriptions import (
     add_subscription,
@@ -176,3 +177,30 @@ def test_an_attribute_of_the_same_name_and_another_type_is_one_like_any_other(bo
     assert totals(books) == [("flat", "2026-01-01", 1010)]
     books.done(create_customer(books.store, books.acting(), "bob", "EUR"))
     assert code(add_subscription(books.store, books.acting(), "bob", "rent", "flat", date(2026, 2, 1))) == "RB3107"
+
+
+def test_attributes_of_an_account_are_held_to_the_rulesets_that_read_them(books: Any) -> None:
+    books.publish(GYM.replace(", default member", "").replace("account:\n", "account:\n  seats: number, default 1\n"))
+    books.done(create_customer(books.store, books.acting(), "ann", "EUR", attributes={"kind": "member", "hair": "red"}))
+    books.subscribe("ann", "gym", "small", "2026-01-01", "2026-03-01")
+
+    def change(day: str, **given: object) -> Json | Diagnostic:
+        return set_attributes(books.store, books.acting(), "ann", given, valid_from=date.fromisoformat(day))
+
+    assert code(change("2026-02-01", kind="director")) == "RB3104"
+    assert code(change("2026-02-01", kind=None)) == "RB3107"
+    assert code(change("2026-02-01", seats="many")) == "RB3105"
+    # What no ruleset reads, or none that runs by then, is nobody's concern.
+    books.done(change("2026-02-01", hair="black"))
+    books.done(change("2026-03-01", kind="director"))
+    # And what is wrong already does not stand in the way of another change.
+    books.done(change("2026-02-01", seats="4"))
+
+
+def test_a_value_of_the_account_is_held_to_the_ruleset_below_one_of_the_subscription(books: Any) -> None:
+    books.publish(GYM)
+    books.subscribe("ann", "gym", "small", "2026-01-01", kind="student")
+    day = date(2026, 2, 1)
+    refused = set_attributes(books.store, books.acting(), "ann", {"kind": "director"}, valid_from=day)
+    assert code(refused) == "RB3104"
+    books.done(set_attributes(books.store, books.acting(), "ann", {"kind": None}, valid_from=day))
