@@ -24,6 +24,7 @@ from ...engine.batch.number import (
     type_of,
 )
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
+from ...engine.batch.slots import slots_of
 from ...engine.plan import Program
 from ...records import Record
 from .special import Special
@@ -61,7 +62,10 @@ def scan(
     """
     odd = ", count(*) FILTER (WHERE NOT plain) AS odd" if looks_for_odd else ", 0 AS odd"
     or_odd = " OR NOT plain" if looks_for_odd else ""
-    aggregates = aggregates_of(program, usage, buckets)
+    plain = [bucket for bucket in buckets if bucket not in specials]
+    slots = slots_of(program, plain, usage) if usage.sums is None else None
+    aggregates = aggregates_of(program, usage, buckets, {} if slots is None else slots.filters)
+    relation = relation if slots is None else slots.relation(relation)
     known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
     doubtful = doubtful_sql(program, buckets, usage)
     doubts = f"count(*) FILTER (WHERE {doubtful})" if usage.sums is None else "sum(doubts)"
@@ -136,8 +140,13 @@ def scan_spans(
     return _metered(aggregates, bounds)
 
 
-def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> dict[Bucket, Aggregate]:
-    """The aggregates of the buckets; those of other meters hold only what was metered elsewhere."""
+def aggregates_of(
+    program: Program, usage: Usage, buckets: Sequence[Bucket], filters: Mapping[Bucket, str] | None = None
+) -> dict[Bucket, Aggregate]:
+    """The aggregates of the buckets; those of other meters hold only what was metered elsewhere.
+
+    `filters` choose the rows of some buckets, in place of their own conditions.
+    """
     if usage.sums is not None:
         return {bucket: usage.sums[bucket] for bucket in buckets}
     found: dict[Bucket, Aggregate] = {}
@@ -145,7 +154,7 @@ def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> 
         meter, name = program.meters[bucket.meter], f"b{index}"
         given, scale = given_sql(program, bucket, usage), usage.quantity_scale or 0
         if is_simple(meter, usage.events[meter.event]):
-            where = filter_sql(program, meter, bucket, usage)
+            where = (filters or {}).get(bucket) or filter_sql(program, meter, bucket, usage)
             found[bucket] = aggregate_of(meter, name, where, usage.events[meter.event], given, scale)
         else:
             found[bucket] = Aggregate(
