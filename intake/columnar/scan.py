@@ -30,6 +30,7 @@ from ...records import Record
 from .special import Special
 from .staged_lines import order_kept
 from .tables import whole_sql
+from .threads import array_of_groups
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,8 +55,10 @@ def scan(
     specials: Mapping[Bucket, Special | str],
     *,
     looks_for_odd: bool = False,
+    rows: int | None = None,
 ) -> Scanned:
-    """Fill the buckets in one pass over `relation` and make the table `metered`; `specials` were read before.
+    """Fill the buckets in one pass over `relation`, of about so many rows, and make the table `metered`; `specials`
+    were read before.
 
     With `looks_for_odd` rows that are not `plain` are counted on the way, also those outside of all periods: what else
     was found then means nothing.
@@ -75,23 +78,22 @@ def scan(
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, {count} AS n, {dated} AS dated{odd}{listed} "
-            f"FROM {relation} "
+        grouped = (
+            f"SELECT account, {count} AS n, {dated} AS dated{odd}{listed} FROM {relation} "
             f"WHERE (time >= {low} AND time < {high}){undated}{or_odd} GROUP BY account"
         )
         joined = "used u ON u.account = s.account_key"
     else:
         inside = "u.time >= s.from_time AND u.time < s.until_time"
         condition = f"({inside}{' OR u.time IS NULL' if undated else ''})"
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS "
-            f"odd{listed} FROM {relation} u "
+        grouped = (
+            f"SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS odd{listed} FROM {relation} u "
             "JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = "
-            f"s.account_key AND {condition} "
-            "GROUP BY s.sid"
+            f"s.account_key AND {condition} GROUP BY s.sid"
         )
         joined = "used u ON u.sid = s.sid"
+    with array_of_groups(connection, rows, len(_names(aggregates)) + 3):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE used AS {grouped}")
     if doubtful is not None:
         connection.execute(
             "INSERT INTO scalar_statement SELECT s.sid, 'usage without the time or field that a price asks for' "
