@@ -25,7 +25,7 @@ from ...records import Record
 from ..parquet import connect
 from ..rejects import Reject
 from ..statements import StatementFormat
-from .accounts import load_accounts
+from .accounts import choose_account, load_accounts
 from .checks import Checked, check_rows, count_unsubscribed
 from .failures import interrupted_by_hand, told_of_no_room
 from .odd_rows import SettledUsage, settle
@@ -166,12 +166,11 @@ def _rate_files(
     if _has_errors(run.findings):
         run.is_sound = False
         return
-    if asked.skip_bad_rows:
+    if asked.skip_bad_rows and loaded.rejects:
         # Usage of an account whose own row is wrong has no account then.
         connection.execute("CREATE OR REPLACE TEMP TABLE account_name AS SELECT DISTINCT account FROM subscription")
     if asked.account is not None:
-        chosen = f"SELECT * FROM subscription WHERE account = {text_literal(asked.account)} ORDER BY sub"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE subscription AS {chosen}")
+        choose_account(connection, asked.account)
     run.subscriptions = _count(connection, "SELECT count(*) FROM subscription")
     rows = usage_relation(connection, paths, program.schema)
     first = _repeats_settled(connection, rows, asked)

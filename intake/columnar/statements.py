@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ...engine.batch.family import Member
@@ -11,6 +12,7 @@ from ...engine.period import DateRange
 from ...engine.plan import Program
 from ...records import Record
 from .cells import name
+from .staged_lines import order_kept
 from .tables import insert
 
 if TYPE_CHECKING:
@@ -48,27 +50,33 @@ def make_statements(
     _make_kinds(connection, rated, chosen)
     members = tuple(member for each in rated.values() for member in each.members)
     _make_members(connection, rated)
-    same = "".join(f" AND s.{name('a_' + each)} IS NOT DISTINCT FROM k.{name('a_' + each)}" for each in chosen)
+    same = 's.plan = k.plan AND s.start = k.start AND s."end" IS NOT DISTINCT FROM k."end"'
+    same += "".join(f" AND s.{name('a_' + each)} IS NOT DISTINCT FROM k.{name('a_' + each)}" for each in chosen)
     own_columns = [row[0] for row in connection.execute("DESCRIBE subscription").fetchall()]
     kept = ", ".join(f"s.{name(column)}" for column in own_columns if column.startswith("a_") or column == "cards")
     key = "s.account" if account_type == "VARCHAR" else f"TRY_CAST(s.account AS {account_type})"
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE subscription_kind AS SELECT s.sub, k.kind FROM subscription s JOIN kind k "
-        f'ON s.plan = k.plan AND s.start = k.start AND s."end" IS NOT DISTINCT FROM k."end"{same}'
+        "CREATE OR REPLACE TEMP VIEW subscription_kind AS SELECT s.sub, k.kind FROM subscription s JOIN kind k "
+        f"ON {same}"
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER () - 1)::INTEGER AS sid, * FROM (SELECT "
-        f"s.sub, s.account, CASE WHEN CAST({key} AS VARCHAR) = s.account THEN {key} END AS account_key, m.member, "
-        f"m.from_time, m.until_time{', ' + kept if kept else ''} "
-        "FROM subscription s JOIN subscription_kind USING (sub) JOIN member m USING (kind) ORDER BY s.sub, m.place)"
-    )
-    count = _number(connection, "SELECT count(*) FROM statement")
-    unfit = dict(
+    # A join finds the rows of one side in any order: where there is one each, the other side decides.
+    is_one = all(len(each.members) <= 1 for each in rated.values())
+    with order_kept(connection) if is_one else nullcontext():
         connection.execute(
-            "SELECT unfit, count(*) FROM subscription_kind JOIN kind USING (kind) WHERE unfit IS NOT NULL GROUP "
-            "BY unfit"
-        ).fetchall()
-    )
+            "CREATE OR REPLACE TEMP TABLE statement AS SELECT (row_number() OVER () - 1)::INTEGER AS sid, * FROM "
+            f"(SELECT s.sub, s.account, CASE WHEN CAST({key} AS VARCHAR) = s.account THEN {key} END AS account_key, "
+            f"m.member, m.from_time, m.until_time{', ' + kept if kept else ''} FROM subscription s "
+            f"JOIN kind k ON {same} JOIN member m USING (kind){'' if is_one else ' ORDER BY s.sub, m.place'})"
+        )
+    count = _number(connection, "SELECT count(*) FROM statement")
+    unfit: Mapping[str, int] = {}
+    if any(each.unfit is not None for each in rated.values()):
+        unfit = dict(
+            connection.execute(
+                "SELECT unfit, count(*) FROM subscription_kind JOIN kind USING (kind) WHERE unfit IS NOT NULL GROUP "
+                "BY unfit"
+            ).fetchall()
+        )
     return Statements(members, count, unfit, _common(connection, count))
 
 
