@@ -141,12 +141,16 @@ def finish(
         run.left = _leave_for_events(connection, lone)
     elif run.scalar:
         answered = rated_one_by_one(connection, program, relation, period, beyond, lone, more)
-    results = fill(connection, prepared.statements.members, priced, answered)
-    run.idle, run.idle_with_days = _idle(connection, period)
+    results = fill(connection, prepared.statements, priced, answered)
+    run.idle, run.idle_with_days = _idle(connection, period, prepared.statements.subscriptions)
     run.total, run.accounts, run.refusals = results.total, results.accounts, results.refusals
 
 
-def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange) -> tuple[int, bool]:
+def _idle(connection: duckdb.DuckDBPyConnection, period: DateRange, rated: int) -> tuple[int, bool]:
+    """How many subscriptions have no statement, beside so many that do, and whether some have days in the period."""
+    every = connection.execute("SELECT count(*) FROM subscription").fetchone()
+    if every == (rated,):
+        return 0, False
     days = f"start < DATE '{period.end}' AND (\"end\" IS NULL OR DATE '{period.start}' < \"end\")"
     found = connection.execute(
         f"SELECT count(*), coalesce(bool_or({days}), false) FROM subscription WHERE sub NOT IN (SELECT sub FROM "

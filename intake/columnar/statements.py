@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 class Statements(Record):
     """What stands in the tables `kind`, `member` and `statement`.
 
-    `unfit` counts subscriptions that only the scalar evaluator can answer, by reason. `common` is the covered period of
-    all statements in microseconds since 1970, where it is one and no account has two of them.
+    `count` statements are those of so many `accounts` and `subscriptions`. `unfit` counts subscriptions that only the
+    scalar evaluator can answer, by reason. `common` is the covered period of all statements in microseconds since 1970,
+    where it is one and no account has two of them.
     """
 
     members: tuple[Member, ...]
     count: int
+    accounts: int
+    subscriptions: int
     unfit: Mapping[str, int]
     common: tuple[int, int] | None
 
@@ -68,7 +71,8 @@ def make_statements(
             f"m.member, m.from_time, m.until_time{', ' + kept if kept else ''} FROM subscription s "
             f"JOIN kind k ON {same} JOIN member m USING (kind){'' if is_one else ' ORDER BY s.sub, m.place'})"
         )
-    count = _number(connection, "SELECT count(*) FROM statement")
+    counted = "SELECT count(*), count(DISTINCT account), count(DISTINCT sub) FROM statement"
+    count, accounts, subscriptions = connection.execute(counted).fetchone() or (0, 0, 0)
     unfit: Mapping[str, int] = {}
     if any(each.unfit is not None for each in rated.values()):
         unfit = dict(
@@ -77,7 +81,8 @@ def make_statements(
                 "BY unfit"
             ).fetchall()
         )
-    return Statements(members, count, unfit, _common(connection, count))
+    common = _common(connection) if count == accounts else None
+    return Statements(members, count, accounts, subscriptions, unfit, common)
 
 
 def _make_kinds(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, Rated], chosen: Sequence[str]) -> None:
@@ -101,17 +106,10 @@ def _make_members(connection: duckdb.DuckDBPyConnection, rated: Mapping[Alike, R
     insert(connection, "member", {**types, "until_time": "TIMESTAMPTZ", "days_end": "DATE"}, rows)
 
 
-def _common(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[int, int] | None:
+def _common(connection: duckdb.DuckDBPyConnection) -> tuple[int, int] | None:
     # Every member has a statement, and there are few members.
     found = connection.execute(
         "SELECT count(DISTINCT (from_time, until_time)), epoch_us(min(from_time)), epoch_us(max(until_time)) "
         "FROM member"
     ).fetchone()
-    if found is None or found[0] != 1 or count != _number(connection, "SELECT count(DISTINCT account) FROM statement"):
-        return None
-    return found[1], found[2]
-
-
-def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    found = connection.execute(query).fetchone()
-    return int(found[0]) if found is not None else 0
+    return None if found is None or found[0] != 1 else (found[1], found[2])
