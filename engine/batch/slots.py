@@ -40,8 +40,9 @@ class Slots(Record):
 def slots_of(program: Program, buckets: Iterable[Bucket], usage: Usage) -> Slots | None:
     """Numbers for those buckets of which it is certain that they share no row; None where it is not worth it."""
     apart: dict[Bucket, Mapping[str, object]] = {}
-    for bucket in buckets:
-        fixed = _fixed(program, bucket)
+    fixed_of = {bucket: _fixed(program, bucket) for bucket in buckets}
+    # Those of which most is known share rows with fewest others.
+    for bucket, fixed in sorted(fixed_of.items(), key=lambda item: -len(item[1])):
         if len(apart) < _MOST and all(_are_apart(fixed, other) for other in apart.values()):
             apart[bucket] = fixed
     if len(apart) < _FEWEST:
@@ -68,9 +69,7 @@ def _fixed(program: Program, bucket: Bucket) -> Mapping[str, object]:
     if meter.where is not None:
         found |= {f"{meter.event}.{name}": value for name, value in _required(meter.where).items()}
     if len(bucket.cases) == 1:
-        found |= {
-            f"{meter.event}.{part.name}": part.value for part in bucket.cases[0] if part.kind is ColumnKind.FIELD
-        }
+        found |= {f"{meter.event}.{part.name}": part.value for part in bucket.cases[0] if part.kind is ColumnKind.FIELD}
     return found
 
 
