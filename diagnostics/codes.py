@@ -194,6 +194,7 @@ CODES = _table(
     Code("RB4014", "usage on days without a price"),
     Code("RB4015", "usage without a time where a part of a period is billed"),
     Code("RB4016", "usage outside the period that is charged"),
+    Code("RB4017", "event that lasts past the calendar"),
     # RB50xx: examples
     Code("RB5001", "example that does not come out"),
     Code("RB5002", "example that nobody has reviewed"),

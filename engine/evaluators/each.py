@@ -7,10 +7,11 @@ derivation stays readable however many events there are.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Final
 
 from ..derivation import Role, Step, given, product, rounded, total
 from ..dispatch import Branch, Tree, below
@@ -24,6 +25,9 @@ from .charges import Priced, bounded, round_line
 from .counted import EventSum
 from .situation import Readings
 from .slices import Portion, plain, priced_parts, settle
+
+_LAST_INSTANT: Final = datetime(9999, 12, 30, tzinfo=UTC)
+"""As late as times of usage may be: every zone has a day after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,8 @@ def price_alone(charge: Charge, readings: Readings, event: UsageEvent) -> Alike 
         return None
     quantity = max(own, Fraction(0))
     cuts: list[datetime] = []
-    if source.lasting:
-        cuts = _cuts(charge, readings, Period(event.time, event.time + _duration(quantity * source.seconds)))
+    if source.lasting and (windows := _windows(charge.tree)):
+        cuts = _cuts(windows, readings, Period(event.time, _end_of(charge, readings, event, quantity)))
     outcome = Outcome(_pieces(charge, source, readings, event, quantity, cuts), quantity, Fraction(0))
     return Alike(_price_event(charge, readings, outcome)[0], 1, quantity)
 
@@ -245,21 +249,38 @@ def _duration(seconds: Fraction) -> timedelta:
     return timedelta(microseconds=int(seconds * 1_000_000))
 
 
+def _end_of(charge: Charge, readings: Readings, event: UsageEvent, quantity: Fraction) -> datetime:
+    """When an event ends. Raises `Refused` where that is past the calendar, for no window is known there."""
+    assert isinstance(charge.source, OfEach)
+    duration = int(quantity * charge.source.seconds * 1_000_000)
+    if duration > (_LAST_INSTANT - event.time) // timedelta(microseconds=1):
+        begin = event.time.astimezone(readings.situation.zone)
+        length = f"{plain(quantity)} {charge.unit}".rstrip()
+        raise readings.situation.refuse(
+            "RB4017",
+            f"an event {event.event} of {begin:%Y-%m-%d %H:%M} lasts {length}, past the year 9999, and the price "
+            f"of charge {charge.name} changes with the time",
+            "correct the length",
+        )
+    return event.time + timedelta(microseconds=duration)
+
+
 def _cuts_of_all(charge: Charge, source: OfEach, readings: Readings) -> list[datetime]:
     """The edges of windows from the period's start to the last event's end."""
-    ends = [
-        event.time + _duration(max(quantity, Fraction(0)) * source.seconds) for event, quantity in readings.each(source)
-    ]
+    windows = _windows(charge.tree)
+    if not windows:
+        return []
+    ends = [_end_of(charge, readings, event, max(quantity, Fraction(0))) for event, quantity in readings.each(source)]
     covered = readings.situation.covered
-    return _cuts(charge, readings, Period(covered.start, max([covered.end, *ends]))) if ends else []
+    return _cuts(windows, readings, Period(covered.start, max([covered.end, *ends]))) if ends else []
 
 
-def _cuts(charge: Charge, readings: Readings, reach: Period) -> list[datetime]:
-    """The edges of the windows that a charge's table names."""
+def _cuts(windows: Collection[str], readings: Readings, reach: Period) -> list[datetime]:
+    """The edges of these windows."""
     situation = readings.situation
     edges = {
         edge
-        for name in _windows(charge.tree)
+        for name in windows
         for interval in intervals(situation.program.windows[name], reach, situation.zone)
         for edge in (interval.start, interval.end)
     }

@@ -11,35 +11,41 @@ reads the whole file, so that its findings and rejects are the only ones there a
 | `a_<attribute>` | DECIMAL, VARCHAR, DATE or BOOLEAN; NULL where it is not known |
 | `cards` | list of STRUCT(card VARCHAR, bought DATE, left DECIMAL), NULL for none; `left` NULL for the whole worth |
 
-`account_name` has a column `account`: every account that the file names, those of rejected rows included.
+`account_name`, a table or a view, has a column `account`: every account that the file names, those of rejected rows
+included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...diagnostics import Diagnostic
+from ...engine.batch.quoting import text_literal
 from ...engine.usage import FactSchema, FieldKind, FieldSchema, Subscription
 from ...records import Record
 from ..accounts import read_accounts
 from ..columns import account_columns
-from ..files import expand_paths
+from ..files import InputFile, expand_paths
 from ..rejects import Reject, ignored_column
 from ..values import DIGITS_MAX
 from .account_cards import CardsColumn, cards_column
 from .account_files import RawFile, raw_file
 from .cells import Cell, cell, column_type, day, digits_of, digits_of_text, literal, name
 from .subscriptions import insert_subscriptions
+from .threads import one_thread
 
 if TYPE_CHECKING:
     import duckdb
 
 _STRUCTURE: Final = ("account", "plan", "start")
 _NUMBERS: Final = (FieldKind.NUMBER, FieldKind.MONEY)
+_SMALL: Final = 4 * 1024 * 1024
+"""Bytes of files that a second thread would cost more for than it would save."""
 
 
 class LoadedAccounts(Record):
@@ -74,12 +80,12 @@ def load_accounts(connection: duckdb.DuckDBPyConnection, path: str | Path, schem
         loaded = _by_query(connection, path, schema)
     except (duckdb.Error, OverflowError, UnicodeDecodeError):
         loaded = None  # the Python reader says what is wrong with the file
-    connection.execute("DROP TABLE IF EXISTS account_row")
     if loaded is not None:
         return loaded
     intake = read_accounts(path, schema)
     beyond = insert_subscriptions(connection, intake.subscriptions, schema)
-    connection.execute("CREATE OR REPLACE TEMP TABLE account_name (account VARCHAR)")
+    _forget_names(connection)
+    connection.execute("CREATE TEMP TABLE account_name (account VARCHAR)")
     connection.execute("INSERT INTO account_name SELECT unnest(?::VARCHAR[])", [sorted(intake.named)])
     return LoadedAccounts(len(intake.subscriptions), intake.read, intake.rejects, intake.findings, beyond, False)
 
@@ -100,31 +106,52 @@ def _by_query(connection: duckdb.DuckDBPyConnection, path: str | Path, schema: F
     selects = [_rows(file, columns, cards, schema) for file in files]
     if None in selects:
         return None
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE account_row AS {' UNION ALL '.join(map(str, selects))}")
-    plain = connection.execute("SELECT coalesce(bool_and(plain), true) FROM account_row").fetchone()
-    if plain != (True,):
-        return None
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE subscription AS SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS sub, "
-        "* EXCLUDE (plain) FROM (SELECT * FROM account_row ORDER BY account, start)"
-    )
-    count = _count_in_order(connection)
+    with one_thread(connection) if _are_small(paths) else nullcontext():
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE subscription AS SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS sub, * "
+            f"FROM (SELECT * FROM ({' UNION ALL '.join(map(str, selects))}) ORDER BY account, start)"
+        )
+        count = _count_in_order(connection)
     if count is None:
         return None
-    connection.execute("DROP TABLE IF EXISTS account_name")
-    connection.execute("CREATE TEMP TABLE account_name AS SELECT DISTINCT account FROM subscription")
+    connection.execute("ALTER TABLE subscription DROP COLUMN plain")
+    _forget_names(connection)
+    connection.execute("CREATE TEMP VIEW account_name AS SELECT DISTINCT account FROM subscription")
     wanted = account_columns(schema)
     ignored = [(file, column) for file in files for column in file.types if column not in wanted]
     warnings = tuple(ignored_column(file.file, column, " of accounts") for file, column in ignored)
     return LoadedAccounts(count, count, findings=warnings)
 
 
+def _are_small(files: Sequence[InputFile]) -> bool:
+    """Whether files are one piece of work."""
+    sizes = [file.path.stat().st_size for file in files if file.path is not None]
+    return sum(sizes) <= _SMALL
+
+
+def _forget_names(connection: duckdb.DuckDBPyConnection) -> None:
+    import duckdb
+
+    for kind in ("VIEW", "TABLE"):
+        with suppress(duckdb.CatalogException):  # It is of the other kind.
+            connection.execute(f"DROP {kind} IF EXISTS account_name")
+
+
+def choose_account(connection: duckdb.DuckDBPyConnection, account: str) -> None:
+    """Leave the subscriptions of one account; `account_name` keeps them all."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE every_name AS SELECT account FROM account_name")
+    _forget_names(connection)
+    connection.execute("ALTER TABLE every_name RENAME TO account_name")
+    chosen = f"SELECT * FROM subscription WHERE account = {text_literal(account)} ORDER BY sub"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE subscription AS {chosen}")
+
+
 def _count_in_order(connection: duckdb.DuckDBPyConnection) -> int | None:
-    """How many subscriptions there are, or None if some overlap."""
+    """How many subscriptions there are, or None if some overlap or are not plain."""
     found = connection.execute(
-        "SELECT count(*), coalesce(bool_and(follows), true) FROM (SELECT coalesce(lag(sub) OVER () = sub - 1 AND "
-        '(lag(account) OVER () < account OR (lag(account) OVER () = account AND lag("end") OVER () <= start)), '
-        "sub = 0) AS follows FROM subscription)"
+        "SELECT count(*), coalesce(bool_and(plain AND follows), true) FROM (SELECT plain, "
+        "coalesce(lag(sub) OVER () = sub - 1 AND (lag(account) OVER () < account OR "
+        '(lag(account) OVER () = account AND lag("end") OVER () <= start)), sub = 0) AS follows FROM subscription)'
     ).fetchone()
     return found[0] if found is not None and found[1] else None
 
@@ -167,7 +194,7 @@ def _cell(file: RawFile, attribute: FieldSchema) -> Cell | None:
 def _rows(
     file: RawFile, columns: Mapping[str, tuple[FieldSchema, str]], cards: CardsColumn, schema: FactSchema
 ) -> str | None:
-    """The SELECT of a file's rows as `account_row` has them; None where a column has a type that SQL does not read."""
+    """The SELECT of a file's rows as `subscription` has them, with `plain`; None where SQL does not read a type."""
     account = cell(FieldKind.TEXT, (), name("account"), file.types["account"])
     plan = cell(FieldKind.ONE_OF, schema.plans, name("plan"), file.types["plan"])
     start, end = _day(file, "start"), _day(file, "end")

@@ -37,27 +37,28 @@ def check_rows(
     nothing.
     """
     counted = ", count(*) FILTER (WHERE NOT plain) AS odd" if looks_for_odd else ", 0 AS odd"
+    seen = "used"
     if common is None:
+        seen = "seen_account"
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE seen_account AS SELECT account, count(*) AS n{counted} FROM "
             f"{relation} GROUP BY account"
         )
-    else:
-        connection.execute("CREATE OR REPLACE TEMP TABLE seen_account AS SELECT account, n, odd FROM used")
-        if rows is None or matched < rows:
-            low, high = (f"make_timestamptz({edge})" for edge in common)
-            only = " AND plain" if looks_for_odd else ""
-            connection.execute(
-                f"INSERT INTO seen_account SELECT account, count(*), 0 FROM {relation} WHERE NOT (time >= {low} "
-                f"AND time < {high})"
-                f"{only} GROUP BY account"
-            )
+    elif rows is None or matched < rows:
+        seen = "seen_account"
+        low, high = (f"make_timestamptz({edge})" for edge in common)
+        only = " AND plain" if looks_for_odd else ""
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE seen_account AS SELECT account, n, odd FROM used UNION ALL "
+            f"SELECT account, count(*), 0 FROM {relation} WHERE NOT (time >= {low} AND time < {high})"
+            f"{only} GROUP BY account"
+        )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE unknown_key AS SELECT DISTINCT account FROM seen_account s WHERE "
+        f"CREATE OR REPLACE TEMP TABLE unknown_key AS SELECT DISTINCT account FROM {seen} s WHERE "
         "account IS NOT NULL "
         "AND NOT EXISTS (SELECT 1 FROM statement WHERE account_key = s.account)"
     )
-    query = "SELECT coalesce(sum(n), 0), coalesce(sum(odd), 0), (SELECT count(*) FROM unknown_key) FROM seen_account"
+    query = f"SELECT coalesce(sum(n), 0), coalesce(sum(odd), 0), (SELECT count(*) FROM unknown_key) FROM {seen}"
     found = connection.execute(query).fetchone()
     if found is not None and found[2]:
         # Few accounts have usage and no statement: only theirs are compared as texts.
@@ -65,8 +66,8 @@ def check_rows(
             "DELETE FROM unknown_key WHERE CAST(account AS VARCHAR) IN (SELECT account FROM account_name)"
         )
         found = connection.execute(query).fetchone()
-    seen, own, unknown = found if found is not None else (0, 0, 0)
-    return Checked(int(seen), int(own), int(unknown))
+    count, own, unknown = found if found is not None else (0, 0, 0)
+    return Checked(int(count), int(own), int(unknown))
 
 
 def count_unsubscribed(

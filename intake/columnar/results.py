@@ -23,6 +23,7 @@ from .statement_tables import (
     insert_periods,
     insert_statements,
 )
+from .statements import Statements
 from .tables import insert
 
 if TYPE_CHECKING:
@@ -30,8 +31,14 @@ if TYPE_CHECKING:
 
 
 _HEADS: Final = "SELECT sid, account, plan, period FROM statement JOIN member_head USING (member)"
-_ADDED: Final = f"FROM line JOIN line_info USING (info) WHERE NOT included AND kind <> '{kind_text(LineKind.PREPAID)}'"
+_PAID: Final = f"kind = '{kind_text(LineKind.PREPAID)}'"
+_ADDED: Final = f"FROM line JOIN line_info USING (info) WHERE NOT included AND NOT {_PAID}"
 """The lines that are part of totals."""
+_TOTALS: Final = (
+    "SELECT sid, coalesce(total, 0)::HUGEINT AS total, coalesce(due, 0)::HUGEINT AS due FROM statement LEFT JOIN "
+    f"(SELECT sid, sum(amount) FILTER (WHERE NOT {_PAID}) AS total, sum(amount) AS due FROM line "
+    "JOIN line_info USING (info) WHERE NOT included GROUP BY sid) USING (sid)"
+)
 
 
 class Results(Record):
@@ -43,7 +50,7 @@ class Results(Record):
 
 
 def fill(
-    connection: duckdb.DuckDBPyConnection, members: tuple[Member, ...], priced: Priced, answered: Iterable[Answered]
+    connection: duckdb.DuckDBPyConnection, rated: Statements, priced: Priced, answered: Iterable[Answered]
 ) -> Results:
     """Fill the tables that `statement_tables` describes.
 
@@ -51,18 +58,18 @@ def fill(
     for few outputs ask for them.
     """
     create_statement_tables(connection)
-    _describe_members(connection, members)
+    _describe_members(connection, rated.members)
     insert_line_infos(connection, map(_info, priced.infos), 0)
     chosen: set[int] = {row[0] for row in connection.execute("SELECT sid FROM scalar_statement").fetchall()}
     if not chosen and priced.lines is not None and priced.totals is not None and "member" in priced.columns:
-        heads = "statement"
+        accounts = rated.accounts
         with order_kept(connection):
             connection.execute(f"CREATE OR REPLACE TEMP TABLE line AS {priced.lines}")
-        for view, query in {"statement_head": _HEADS, "statement_total": priced.totals}.items():
+        for view, query in {"statement_head": _HEADS, "statement_total": _TOTALS}.items():
             connection.execute(f"DROP TABLE {view}")
             connection.execute(f"CREATE TEMP VIEW {view} AS {query}")
     else:
-        heads = "statement_head"
+        accounts = None
         others = " WHERE sid NOT IN (SELECT sid FROM scalar_statement)" if chosen else ""
         connection.execute(f"INSERT INTO statement_head {_HEADS}{others}")
         _insert_rows(connection, priced, others)
@@ -79,11 +86,11 @@ def fill(
                     sids.append(sid)
     if statements:
         insert_statements(connection, statements, sids)
-    found = connection.execute(
-        f"SELECT coalesce(sum(amount), 0)::VARCHAR, (SELECT count(DISTINCT account) FROM {heads}) {_ADDED}"
-    ).fetchone()
-    total, accounts = found if found is not None else ("0", 0)
-    return Results(int(total), accounts, tuple(refusals))
+    total = connection.execute(f"SELECT coalesce(sum(amount), 0)::VARCHAR {_ADDED}").fetchone() or ("0",)
+    if accounts is None:
+        counted = connection.execute("SELECT count(DISTINCT account) FROM statement_head").fetchone() or (0,)
+        accounts = int(counted[0])
+    return Results(int(total[0]), accounts, tuple(refusals))
 
 
 def _insert_rows(connection: duckdb.DuckDBPyConnection, priced: Priced, others: str) -> None:

@@ -24,11 +24,13 @@ from ...engine.batch.number import (
     type_of,
 )
 from ...engine.batch.simple import Aggregate, aggregate_of, is_simple
+from ...engine.batch.slots import slots_of
 from ...engine.plan import Program
 from ...records import Record
 from .special import Special
 from .staged_lines import order_kept
 from .tables import whole_sql
+from .threads import array_of_groups
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,15 +55,20 @@ def scan(
     specials: Mapping[Bucket, Special | str],
     *,
     looks_for_odd: bool = False,
+    rows: int | None = None,
 ) -> Scanned:
-    """Fill the buckets in one pass over `relation` and make the table `metered`; `specials` were read before.
+    """Fill the buckets in one pass over `relation`, of about so many rows, and make the table `metered`; `specials`
+    were read before.
 
     With `looks_for_odd` rows that are not `plain` are counted on the way, also those outside of all periods: what else
     was found then means nothing.
     """
     odd = ", count(*) FILTER (WHERE NOT plain) AS odd" if looks_for_odd else ", 0 AS odd"
     or_odd = " OR NOT plain" if looks_for_odd else ""
-    aggregates = aggregates_of(program, usage, buckets)
+    plain = [bucket for bucket in buckets if bucket not in specials]
+    slots = slots_of(program, plain, usage) if usage.sums is None else None
+    aggregates = aggregates_of(program, usage, buckets, {} if slots is None else slots.filters)
+    relation = relation if slots is None else slots.relation(relation)
     known = {bucket: found for bucket, found in specials.items() if isinstance(found, Special)}
     doubtful = doubtful_sql(program, buckets, usage)
     doubts = f"count(*) FILTER (WHERE {doubtful})" if usage.sums is None else "sum(doubts)"
@@ -71,23 +78,22 @@ def scan(
     undated = " OR time IS NULL" if usage.quantity_scale is not None else ""
     if common is not None:
         low, high = (f"make_timestamptz({edge})" for edge in common)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT account, {count} AS n, {dated} AS dated{odd}{listed} "
-            f"FROM {relation} "
+        grouped = (
+            f"SELECT account, {count} AS n, {dated} AS dated{odd}{listed} FROM {relation} "
             f"WHERE (time >= {low} AND time < {high}){undated}{or_odd} GROUP BY account"
         )
         joined = "used u ON u.account = s.account_key"
     else:
         inside = "u.time >= s.from_time AND u.time < s.until_time"
         condition = f"({inside}{' OR u.time IS NULL' if undated else ''})"
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE used AS SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS "
-            f"odd{listed} FROM {relation} u "
+        grouped = (
+            f"SELECT s.sid AS sid, {count} AS n, {dated} AS dated, 0 AS odd{listed} FROM {relation} u "
             "JOIN (SELECT sid, account_key, from_time, until_time FROM statement) s ON u.account = "
-            f"s.account_key AND {condition} "
-            "GROUP BY s.sid"
+            f"s.account_key AND {condition} GROUP BY s.sid"
         )
         joined = "used u ON u.sid = s.sid"
+    with array_of_groups(connection, rows, len(_names(aggregates)) + 3):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE used AS {grouped}")
     if doubtful is not None:
         connection.execute(
             "INSERT INTO scalar_statement SELECT s.sid, 'usage without the time or field that a price asks for' "
@@ -136,8 +142,13 @@ def scan_spans(
     return _metered(aggregates, bounds)
 
 
-def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> dict[Bucket, Aggregate]:
-    """The aggregates of the buckets; those of other meters hold only what was metered elsewhere."""
+def aggregates_of(
+    program: Program, usage: Usage, buckets: Sequence[Bucket], filters: Mapping[Bucket, str] | None = None
+) -> dict[Bucket, Aggregate]:
+    """The aggregates of the buckets; those of other meters hold only what was metered elsewhere.
+
+    `filters` choose the rows of some buckets, in place of their own conditions.
+    """
     if usage.sums is not None:
         return {bucket: usage.sums[bucket] for bucket in buckets}
     found: dict[Bucket, Aggregate] = {}
@@ -145,7 +156,7 @@ def aggregates_of(program: Program, usage: Usage, buckets: Sequence[Bucket]) -> 
         meter, name = program.meters[bucket.meter], f"b{index}"
         given, scale = given_sql(program, bucket, usage), usage.quantity_scale or 0
         if is_simple(meter, usage.events[meter.event]):
-            where = filter_sql(program, meter, bucket, usage)
+            where = (filters or {}).get(bucket) or filter_sql(program, meter, bucket, usage)
             found[bucket] = aggregate_of(meter, name, where, usage.events[meter.event], given, scale)
         else:
             found[bucket] = Aggregate(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ...engine.batch.quoting import text_literal
 from .cells import name
 from .measured_lines import Measured
+from .threads import one_thread
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,13 +91,12 @@ def order_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
     On several threads a join hands on what each of them has found, one thread after the other.
     """
-    found = connection.execute("SELECT current_setting('threads')").fetchone()
-    threads = 1 if found is None else int(found[0])
-    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'; SET threads = 1")
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     try:
-        yield
+        with one_thread(connection):
+            yield
     finally:
-        connection.execute(f"RESET disabled_optimizers; SET threads = {threads}")
+        connection.execute("RESET disabled_optimizers")
 
 
 def stage_lines(connection: duckdb.DuckDBPyConnection, measured: Measured, *, with_statements: bool) -> None:

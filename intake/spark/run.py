@@ -22,7 +22,8 @@ from ...engine.period import DateRange, local_midnight
 from ...engine.plan import Program
 from ..columnar.accounts import LoadedAccounts
 from ..columnar.readings import Digits
-from ..columnar.run import Columnar, Source, prepare
+from ..columnar.run import Columnar
+from ..columnar.stages import Source, prepare
 from ..columns import usage_columns
 from ..parquet import connect
 from ..rejects import Reject

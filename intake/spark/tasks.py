@@ -18,7 +18,8 @@ from ...engine.plan import Program
 from ...engine.usage import Subscription
 from ..columnar.checks import count_unsubscribed
 from ..columnar.expressions import literal, quoted
-from ..columnar.run import Columnar, Source, finish, meter, prepare
+from ..columnar.run import Columnar
+from ..columnar.stages import Source, finish, meter, prepare
 from ..columnar.writing import write_columnar
 from ..statements import StatementFormat
 from .chunks import Chunked, arrow_batches, located, relations, shipped, tables_of, task_connection
