@@ -90,7 +90,7 @@ def kill(asked: Asked) -> Found:
 
 
 def power(asked: Asked) -> Found:
-    """Power cuts on SQLite, and the two controls with a hundredth of the cuts each."""
+    """Power cuts on SQLite, and three controls with a five-hundredth of the cuts each, or 300."""
     parts = _shared(asked, lambda times, seed: _cuts(times, seed, "FULL", asked.seconds))
     rows = [
         ("cuts", f"{_sum(parts, 'cuts'):,}"),

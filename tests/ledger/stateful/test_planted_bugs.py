@@ -2,7 +2,8 @@
 
 The machine runs on two SQLite databases from which every guard was taken (checks, unique indexes, triggers), so that
 what is seen is seen by the machine. A bug of the rules is in both of them, and only the model and the invariants know
-better; a bug of a database is in one. The draws are always the same.
+better; a bug of a database is in one. The draws are the same each time, but for numbers that Hypothesis takes from
+whatever modules are loaded: so there is room for many more sequences than are needed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from ratebook.ledger.sqlite import SqliteConnection, SqliteSession, sqlite3
 from ratebook.ledger.transaction import LedgerTransaction, Log
 from ratebook.tests.ledger.stateful.machine import BothStores
 
-SEQUENCES = 60
-STEPS = 30
+SEQUENCES = 200
+"""Most bugs are seen in less than ten; those about closed accounts and forgotten legs took up to fifty."""
+STEPS = 60
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -54,6 +56,15 @@ def _overdraft_by_one(patch: pytest.MonkeyPatch) -> None:
             for number, state in accounts.items()
         }
         return rule(move, lower)
+
+    patch.setattr(posting, "_refuse", lenient)
+
+
+def _accounts_pay_themselves(patch: pytest.MonkeyPatch) -> None:
+    rule = posting._refuse
+
+    def lenient(move: posting.Move, accounts: Any) -> Refused | None:
+        return None if move.debit == move.credit and move.debit in accounts else rule(move, accounts)
 
     patch.setattr(posting, "_refuse", lenient)
 
@@ -128,12 +139,12 @@ class _LosesHolds(SqliteConnection):
         super().update_balances([(credited, debited, 0, account) for credited, debited, _, account in rows])
 
 
-class _FindsOneLess(SqliteConnection):
-    """A database that leaves out a row where it is asked for several."""
+class _ForgetsALeg(SqliteConnection):
+    """A database that leaves out the last leg where it is asked what a key was answered."""
 
     def chosen(self, sql: str, values: Sequence[int] | Sequence[str]) -> list[tuple[Any, ...]]:
         found = super().chosen(sql, values)
-        return found[:-1] if len(found) > 8 else found
+        return found[:-1] if "FROM refusals" in sql and len(found) > 1 else found
 
 
 class _WritesInAnotherCase(SqliteConnection):
@@ -168,7 +179,7 @@ BUGS: dict[str, Plant] = {
     "any overdraft": _without(Refusal.INSUFFICIENT_FUNDS, "_refuse"),
     "currencies are not compared": _without(Refusal.CURRENCY_DIFFERS, "_refuse"),
     "closed accounts pay": _without(Refusal.ACCOUNT_CLOSED, "_refuse"),
-    "accounts pay themselves": _without(Refusal.SAME_ACCOUNT, "_refuse"),
+    "accounts pay themselves": _accounts_pay_themselves,
     "a hold resolved twice": _holds_never_end,
     "a hold posted a moment after it expired": _holds_expire_a_moment_later,
     "a reversal over the amount": _without(Refusal.REVERSAL_EXCEEDED, "_refuse_reversal"),
@@ -181,7 +192,7 @@ BUGS: dict[str, Plant] = {
     "a tree in another order": _a_tree_in_another_order,
     "what failed stays": _what_failed_stays,
     "one database loses holds": _in_one(_LosesHolds),
-    "one database finds a row less": _in_one(_FindsOneLess),
+    "one database forgets a leg": _in_one(_ForgetsALeg),
     "one database writes another text": _in_one(_WritesInAnotherCase),
 }
 
@@ -238,7 +249,7 @@ def _run(databases: Callable[[], tuple[str, str]], sequences: int) -> None:
 
 
 def test_nothing_is_seen_where_nothing_was_planted(two_unguarded: Callable[[], tuple[str, str]]) -> None:
-    _run(two_unguarded, SEQUENCES // 4)
+    _run(two_unguarded, 12)
 
 
 @pytest.mark.parametrize("bug", BUGS)
