@@ -204,6 +204,8 @@ def _move(
         customer = find_customer(transaction, account)
         if isinstance(customer, Diagnostic):
             return customer
+        if customer.closed:
+            return closed_account(account)
         gateway = platform_account(transaction, AccountKind.GATEWAY, customer.currency, effective=acting.time)
         wallet = customer.wallet.id
         debit, credit = (gateway, wallet) if into_wallet else (wallet, gateway)
@@ -232,7 +234,7 @@ def set_credit_limit(store: Store, acting: Acting, account: str, limit: int) -> 
         customer = find_customer(transaction, account)
         if isinstance(customer, Diagnostic):
             return customer
-        wrong = refuse_limit(limit)
+        wrong = closed_account(account) if customer.closed else refuse_limit(limit)
         if wrong is not None:
             return wrong
         refused = set_floor(transaction, customer.wallet, -limit, effective=acting.time)

@@ -82,7 +82,8 @@ def parsed_time(text: str, option: str) -> datetime:
         hints = ("write it as 2026-03-01T12:00:00+08:00",)
         fail(Diagnostic("RB9003", f"“{text}” is no time", hints=hints, place=option))
     if found.tzinfo is None:
-        fail(Diagnostic("RB9003", f"“{text}” has no offset", hints=(f"write {text}Z for UTC",), place=option))
+        hint = f"write {found.isoformat()}Z for UTC"
+        fail(Diagnostic("RB9003", f"“{text}” has no offset", hints=(hint,), place=option))
     return found
 
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ..diagnostics import Diagnostic
-from .books import acting_options, database_option, fail, format_option, known_account, opened, parsed_time, succeeded
+from .books import (
+    Verb,
+    acting_options,
+    database_option,
+    fail,
+    format_option,
+    known_account,
+    opened,
+    parsed_time,
+    succeeded,
+)
 from .console import show_findings
 from .listing import show_one, show_rows
 
@@ -136,7 +146,7 @@ def authorize(
     show_one({**answer, "held": _money(answer["held"], answer["currency"])}, form)
 
 
-@click.command("settle")
+@click.command("settle", cls=Verb)
 @click.argument("authorization", type=int)
 @click.argument("units")
 @click.option("--time", "time", metavar="TIME", help="When it was used, RFC 3339; as it was authorized otherwise.")

@@ -80,6 +80,13 @@ usage debit book-club newsletter.sent emails=90000 --id q --time 2026-04-02T00:0
 usage afford book-club newsletter.sent --field letters               | RB7084 | emails
 usage authorize book-club newsletter.sent --field letters --id q     | RB7084 | emails
 usage authorize book-club newsletter.sent --field emails --units 0 --id q | RB7084 | 0 emails
+account deposit closed 5                                             | RB7008 | account closed
+account limit closed 5                                               | RB7008 | account closed
+account deposit new 5 --at 2026-01-01                                | RB9003 | 2026-01-01T00:00:00Z
+account deposit new 5 --at yesterday                                 | RB9003 | --at
+account list --database starter.rates                                | RB7035 | starter.rates
+account list --database nowhere/x.db                                 | RB7031 | init
+usage settle 99 -5                                                   | RB7084 | −5
 usage settle 99 5                                                    | RB7082 | 99
 card sell b-1                                                        | RB7071 | b-1
 card batch starter gift --batch b --count 1 --key-file card.key      | RB9001 | card.key
@@ -108,6 +115,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             "init .",
             "account create new --currency USD",
             "account create euro --currency EUR",
+            "account create closed --currency USD",
+            "account close closed",
             "bill run --period 2026-03 --issued 2026-04-01",
             "bill credit INV-2026-000002 --reason outage --issued 2026-04-02",
             "payment add daily-news 7 --key paid --format csv",
