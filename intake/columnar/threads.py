@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import duckdb
-
-PIECE: Final = 122_880
-"""Rows that one thread takes at a time: fewer give a second one nothing to do, yet it costs up to as much again."""
 
 _ROOM: Final = 256 * 1024 * 1024
 """Bytes that all threads together may take for groups that are places of an array."""
@@ -31,7 +26,7 @@ def threads_of(connection: duckdb.DuckDBPyConnection) -> int:
 
 @contextmanager
 def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A single thread, for rows that are one piece of work."""
+    """A single thread, for rows that are one piece of work: a second one has nothing to do, yet costs as much again."""
     threads = threads_of(connection)
     if threads == 1:
         yield
@@ -41,11 +36,6 @@ def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     finally:
         connection.execute(f"SET threads = {threads}")
-
-
-def threads_for(connection: duckdb.DuckDBPyConnection, rows: int) -> AbstractContextManager[None]:
-    """As many threads as tables of so many rows are worth."""
-    return one_thread(connection) if rows <= PIECE else nullcontext()
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""How many threads a table is worth, and which groups stand in an array."""
+"""How many threads work, and which groups stand in an array."""
 
 from __future__ import annotations
 
 import duckdb
 import pytest
 
-from ratebook.intake.columnar.threads import PIECE, array_of_groups, threads_for
+from ratebook.intake.columnar.threads import array_of_groups, one_thread
 from ratebook.intake.parquet import connect
 
 
@@ -13,12 +13,11 @@ def setting(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     return int(connection.execute(f"SELECT current_setting('{name}')").fetchall()[0][0])
 
 
-@pytest.mark.parametrize(("rows", "threads"), [(PIECE, 1), (PIECE + 1, 3)])
-def test_rows_of_one_piece_have_one_thread(rows: int, threads: int) -> None:
+def test_one_thread_is_for_a_while_only() -> None:
     connection = connect()
     connection.execute("SET threads = 3")
-    with pytest.raises(KeyError), threads_for(connection, rows):
-        assert setting(connection, "threads") == threads
+    with pytest.raises(KeyError), one_thread(connection), one_thread(connection):
+        assert setting(connection, "threads") == 1
         raise KeyError
     assert setting(connection, "threads") == 3
 
