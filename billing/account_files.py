@@ -88,7 +88,9 @@ def _there(reader: Reader, rows: ReadFile) -> dict[str, str]:
     for some in in_chunks(names):
         marks = ", ".join("?" * len(some))
         for account, terms in reader.rows(
-            f"SELECT account, after FROM operations WHERE what = ? AND account IN ({marks})", (CREATED, *some)
+            # By account: there is an index of `what` as well, under which nearly all rows may stand.
+            f"SELECT account, after FROM operations WHERE what || '' = ? AND account IN ({marks})",
+            (CREATED, *some),
         ):
             found[cast(str, account)] = canonical(json.loads(cast(str, terms)))
     return found
