@@ -152,8 +152,12 @@ def fetched_column(name: str, type_: Any) -> str | None:
     return None if column.complete or holds_float(type_) else column.expression
 
 
-def _instant(microseconds: int) -> datetime:
-    return _EPOCH_UTC + timedelta(microseconds=microseconds)
+def _instant(microseconds: int) -> datetime | str:
+    """The instant; a text, which no field takes for a time, where the calendar does not reach."""
+    try:
+        return _EPOCH_UTC + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return f"{microseconds} microseconds from 1970"
 
 
 def _local_from_nanoseconds(nanoseconds: int) -> datetime:

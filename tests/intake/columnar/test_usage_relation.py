@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -330,3 +331,18 @@ def test_one_bad_row_and_one_repeat_among_many_are_found(tmp_path: Path, schema:
     connection.close()
     assert [(each.code, each.row) for each in settled.rejects] == [("RB3005", 39001)]
     assert (settled.read, settled.repeated, settled.rejected) == (50_000, 1, 1)
+
+
+@pytest.mark.parametrize("moment", [253_402_300_800_000_000, -62_135_596_800_000_001])
+def test_an_instant_beyond_the_calendar_is_a_mistake_of_its_row(
+    schema: FactSchema, tmp_path: Path, moment: int
+) -> None:
+    with connect() as connection:
+        connection.execute(
+            "COPY (SELECT 'a-1' AS account, 'compute.used' AS event, make_timestamptz(moment) AS time, 7 AS units, "
+            f"'eu' AS region, id FROM (VALUES (1772323200000000, 'good'), ({moment}, 'bad')) AS given (moment, id)) "
+            f"TO '{tmp_path}/usage.parquet' (FORMAT parquet)"
+        )
+    expected, settled, _ = assert_same([tmp_path / "usage.parquet"], schema)
+    assert [(item.row, item.field, item.code) for item in expected.rejects] == [(2, "time", "RB3006")]
+    assert settled.rejected == 1 and not any(finding.code == "RB9001" for finding in expected.findings)
