@@ -17,7 +17,7 @@ from ..engine.plan import Program
 from ..ledger.books import BILL_RUN_ENDS, BILL_RUNS
 from ..ledger.store import Reader, Store, Transaction
 from .account_facts import Due, Place, facts_of_accounts, periods_of
-from .acting import Acting, record
+from .acting import Acting, asked_for, record, remember, remembered
 from .adjustments import Adjusted, adjustments
 from .drafts import Draft, draft_of, draft_of_adjustments
 from .invoices import PER_COMMIT, Issue, Issued, issue
@@ -92,7 +92,21 @@ def bill(
 def _begin(
     transaction: Transaction, acting: Acting, ruleset: str, period: str, issued: date, payable_within: int
 ) -> Run | Diagnostic:
-    """The row of this run: the one that was broken off, or a new one."""
+    """The row of this run: the one that this key began, the one that was broken off, or a new one."""
+    days = {"issued": issued.isoformat(), "payable within": payable_within}
+    asked = asked_for("bill run", {"ruleset": ruleset, "period": period, **days})
+    before = remembered(transaction, acting.key, asked)
+    if before is not None:
+        return before if isinstance(before, Diagnostic) else run_of(transaction, cast(int, before["run"]))
+    run = _begun(transaction, acting, ruleset, period, issued, payable_within)
+    if isinstance(run, Run):
+        remember(transaction, acting.key, asked, {"run": run.id})
+    return run
+
+
+def _begun(
+    transaction: Transaction, acting: Acting, ruleset: str, period: str, issued: date, payable_within: int
+) -> Run | Diagnostic:
     unfinished = transaction.rows(
         f"SELECT {_COLUMNS} FROM bill_runs WHERE ruleset = ? AND id NOT IN (SELECT run FROM bill_run_ends)", (ruleset,)
     )

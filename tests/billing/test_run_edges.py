@@ -16,6 +16,7 @@ import pytest
 from ratebook.billing import rating
 from ratebook.billing.customers import close_customer
 from ratebook.billing.run import Billed, bill
+from ratebook.diagnostics import Diagnostic
 from ratebook.engine.period import parse_period
 
 pytestmark = pytest.mark.usefixtures("rows_or_files")
@@ -111,6 +112,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from ratebook.billing.acting import Acting
 from ratebook.billing.run import bill
+from ratebook.diagnostics import Diagnostic
 from ratebook.engine.period import parse_period
 from ratebook.ledger.store import open_store
 
@@ -159,3 +161,24 @@ def test_a_process_that_is_killed_loses_and_repeats_nothing(books: Any, url: str
         assert again.rows("SELECT id FROM bill_runs ORDER BY id") == [(run,) for run, _ in ends]
     finally:
         again.store.close()
+
+
+def test_a_key_is_of_one_run(books: Any) -> None:
+    books.publish(FINE)
+    books.subscribe("ann", "mail", "basic", "2026-01-01")
+    books.use([sent("1", "2026-01-05", 500, account="ann")])
+    january, february = parse_period("2026-01"), parse_period("2026-02")
+    assert january is not None and february is not None
+    acting = books.acting("2026-02-01", "the run of January")
+    first = bill(books.store, acting, "mail", january, issued=date(2026, 2, 1))
+    assert isinstance(first, Billed) and first.invoices == 1
+    before = books.rows("SELECT count(*) FROM bill_runs"), books.invoices()
+    # What came meanwhile is not of this run, whatever it finds on the way.
+    books.use([sent("2", "2026-01-06", 500, account="ann")])
+    again = bill(books.store, acting, "mail", january, issued=date(2026, 2, 1))
+    assert isinstance(again, Billed) and (again.run, again.invoices) == (first.run, 0)
+    for period, issued in ((february, date(2026, 3, 1)), (january, date(2026, 2, 2))):
+        other = bill(books.store, acting, "mail", period, issued=issued)
+        assert isinstance(other, Diagnostic) and other.code == "RB7001"
+    assert (books.rows("SELECT count(*) FROM bill_runs"), books.invoices()) == before
+    assert books.bill("mail", "2026-02", "2026-03-01").invoices == 1
