@@ -29,7 +29,7 @@ class Watch:
 def add_watch(
     store: Store, acting: Acting, name: str, phrase: str, destination: str, *, account: str = ""
 ) -> Json | Diagnostic:
-    """Watch for something from now on. A rule of the same name is replaced."""
+    """Watch for something from now on. A rule of the same name is replaced, and the answer says by `replaced` which."""
     rule = parse_rule(phrase)
     if isinstance(rule, Diagnostic):
         return rule
@@ -41,10 +41,12 @@ def add_watch(
     def work(transaction: Transaction) -> Json | Diagnostic:
         if account and not transaction.rows("SELECT 1 FROM customers WHERE account = ?", (account,)):
             return unknown_account(account)
+        found = next((item for item in watches(transaction) if item.name == name), None)
+        before = None if found is None else rule_text(found.rule)
         row = (name, account, rule_json(rule), destination, 1, acting.time)
         transaction.append(WATCH_RULES, [row])
-        record(transaction, acting, "watch added", account=account, subject=name, after=body)
-        return body
+        record(transaction, acting, "watch added", account=account, subject=name, before=before, after=body)
+        return {**body, "replaced": before or ""}
 
     return once(store, acting, "add watch", body, work)
 

@@ -180,8 +180,9 @@ def _balance_below(reader: Reader, account: str, currency: str, mark: str) -> It
     ]
     balance = sum(item.balance - item.held for item in own)
     if balance < least:
-        value = f"{amount_text(balance, currency)} are below {amount_text(least, currency)}"
-        yield Firing(account, f"below since {_since(reader, own, least)}", value)
+        value = f"{amount_text(balance, currency)} is below {amount_text(least, currency)}"
+        since = _since(reader, own, least)
+        yield Firing(account, f"below since transfer {since}" if since else "below from the beginning", value)
 
 
 def _since(reader: Reader, own: list[Account], least: int) -> int:
@@ -205,7 +206,7 @@ def _spend_above(spends: list[Spend], account: str, mark: str | None, percent: i
     for spend in spends:
         most = _most(spend, mark, percent)
         if most is not None and spend.total > most:
-            value = f"{amount_text(spend.total, spend.currency)} are above {_money(most, spend.currency)}"
+            value = f"{amount_text(spend.total, spend.currency)} is above {_money(most, spend.currency)}"
             yield Firing(account, f"subscription {spend.subscription}, period {spend.period_start}", value)
 
 

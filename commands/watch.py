@@ -39,7 +39,9 @@ def add(name: str, phrase: str, destination: str, account: str, acting: Acting, 
     from ..billing.watches import add_watch
 
     with opened(database) as store:
-        succeeded(add_watch(store, acting, name, phrase, destination, account=account))
+        answer = succeeded(add_watch(store, acting, name, phrase, destination, account=account))
+    if answer["replaced"]:
+        note(f"{name} watched for “{answer['replaced']}” until now.")
     _list(database, form)
 
 

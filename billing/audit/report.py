@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from ...diagnostics import Diagnostic
 from ...ledger.audit import audit_ledger, audit_log
 from ...ledger.books import BOOK_TABLES
 from ...ledger.note import Checkpoint
-from ...ledger.store import Reader, Store
+from ...ledger.store import Reader, Store, StoreError, Value
 from ...ledger.tables import LEDGER_TABLES
 from .books import audit_books
 from .files import audit_files
@@ -42,7 +43,29 @@ class Report:
 
 def audit_database(store: Store, checkpoints: Sequence[Checkpoint], folder: Path | None = None) -> Report:
     """Audit everything; files of usage lie in `folder`, or where the store knows them to be."""
-    return store.read(lambda reader: audit_reader(reader, checkpoints, folder))
+    try:
+        return store.read(lambda reader: audit_reader(reader, checkpoints, folder))
+    except StoreError:
+        unreadable = tuple(_unreadable(store))
+        if not unreadable:
+            raise
+        return Report(0, None, 0, unreadable, Counter(item.code for item in unreadable))
+
+
+def _unreadable(store: Store) -> Iterator[Diagnostic]:
+    """The rows that the database does not give, such as those with bytes in a text that are none; one by one."""
+    for table in (table for table in TABLES if table.append_only):
+        names = ", ".join(column.name for column in table.all_columns)
+        for (number,) in _rows_of(store, f"SELECT id FROM {table.name} ORDER BY id"):
+            try:
+                _rows_of(store, f"SELECT {names} FROM {table.name} WHERE id = ?", number)
+            except StoreError as error:
+                place = f"row {cast(int, number)} of {table.name}"
+                yield Diagnostic("RB7101", f"it cannot be read: {error.finding.message}", place=place)
+
+
+def _rows_of(store: Store, query: str, *given: Value) -> list[tuple[Value, ...]]:
+    return store.read(lambda reader: reader.rows(query, given))
 
 
 def audit_reader(reader: Reader, checkpoints: Sequence[Checkpoint], folder: Path | None = None) -> Report:

@@ -100,13 +100,13 @@ def test_a_low_balance_fires_once_until_it_has_recovered(store: Store, acting: C
     withdraw(store, acting(), "a-1", 5_000)
     assert fired() == [], "at the mark is not below it"
     withdraw(store, acting(), "a-1", 1)
-    assert fired() == ["49.99 CNY are below 50.00 CNY"]
+    assert fired() == ["49.99 CNY is below 50.00 CNY"]
     withdraw(store, acting(), "a-1", 100)
     assert fired() == [], "the same occasion"
     deposit(store, acting(), "a-1", 101)
     assert fired() == []
     withdraw(store, acting(), "a-1", 7_000)
-    assert fired() == ["-20.00 CNY are below 50.00 CNY"]
+    assert fired() == ["-20.00 CNY is below 50.00 CNY"]
     messages = store.read(lambda reader: reader.rows("SELECT kind, destination, body FROM outbox ORDER BY id"))
     assert [row[:2] for row in messages] == [("watch", "file:alerts.jsonl")] * 2
     assert json.loads(str(messages[0][2]))["rule"] == "balance below ¥50"
@@ -128,8 +128,8 @@ def test_spend_fires_once_a_period(store: Store, acting: Calls) -> None:
     add_watch(store, acting(), "much", "spend above ¥5", "file:alerts.jsonl")
     fired = [(watch.name, firing.value) for watch, firing in watch_all(store, acting(), spend_of)]
     assert fired == [
-        ("cap", "800.01 CNY are above 800 CNY"),
-        ("much", "800.01 CNY are above 5 CNY"),
+        ("cap", "800.01 CNY is above 800 CNY"),
+        ("much", "800.01 CNY is above 5 CNY"),
     ]
     assert watch_all(store, acting(), spend_of) == []
     spends[0] = Spend(7, "2026-04-01", 90_000, 100_000, "CNY")
@@ -184,3 +184,11 @@ def test_refusals(store: Store, acting: Calls, phrase: str, destination: str, ac
     found = add_watch(store, acting(), "low", phrase, destination, account=account)
     assert isinstance(found, Diagnostic) and found.code == code
     assert store.read(watches) == []
+
+
+def test_a_rule_of_the_same_name_is_replaced_and_said_so(store: Store, acting: Calls) -> None:
+    first = add_watch(store, acting(), "low", "balance below ¥50", "file:alerts.jsonl")
+    again = add_watch(store, acting(), "low", "balance below ¥10", "file:alerts.jsonl")
+    assert not isinstance(first, Diagnostic) and not isinstance(again, Diagnostic)
+    assert first["replaced"] == "" and "50" in str(again["replaced"])
+    assert [rule_text(item.rule) for item in store.read(watches)] == ["balance below ¥10"]

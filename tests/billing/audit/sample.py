@@ -144,7 +144,7 @@ def _facts(transaction: Transaction, customers: int, usage: int, file: str) -> N
     (message,) = transaction.append(books.OUTBOX, [("watch", "file:out", "{}", "watch low", TIME)])
     transaction.append(books.OUTBOX_STATES, [(message, 1, "sent", "", TIME)])
     transaction.append(books.WATCH_RULES, [("low", "", '{"balance_below":"5"}', "file:out", 1, TIME)])
-    transaction.append(books.WATCH_FIRINGS, [("low", "a-1", "below since 0", "4 are below 5", message, TIME)])
+    transaction.append(books.WATCH_FIRINGS, [("low", "a-1", "below since transfer 7", "4 is below 5", message, TIME)])
 
 
 def _invoice(account: str, number: int) -> Callable[[Transaction], None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from ratebook.billing.stored.tree import Content, digest_of, event_hash
 from ratebook.ledger.log import log_rows
 from ratebook.ledger.merkle import root
 from ratebook.ledger.proof import file_digest
+from ratebook.ledger.store import open_store
 
 from . import sample, tampering
 from .test_tampering import database_at
@@ -168,3 +171,21 @@ def test_the_books_of_the_platform_fit(platform: Any) -> None:
 def test_an_empty_database_fits(store: Any, tmp_path: Path) -> None:
     report = store.read(lambda reader: audit_reader(reader, [], tmp_path))
     assert report.findings == () and report.rows == 0
+
+
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    store = open_store(str(path), create=True)
+    sample.fill(store, tmp_path / "books.db.usage", customers=4, usage=10)
+    store.close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        ((number,),) = raw.execute("SELECT max(id) FROM usage_events").fetchall()
+        raw.execute("UPDATE usage_events SET fields = CAST(x'7bff7d' AS TEXT) WHERE id = ?", (number,))
+    store = open_store(str(path))
+    try:
+        found = audit_database(store, []).findings
+        assert [(item.code, item.place) for item in found] == [("RB7101", f"row {number} of usage_events")]
+    finally:
+        store.close()
