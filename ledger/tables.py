@@ -49,6 +49,10 @@ class Table:
     indexes: tuple[tuple[str, ...], ...] = ()
     checks: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        # By all its fields it took 8 µs, for every row that is written alone.
+        return hash(self.name)
+
     @property
     def all_columns(self) -> tuple[Column, ...]:
         """Every column in the order in which the table has them."""
