@@ -14,6 +14,7 @@ from typing import cast
 from ..diagnostics import Diagnostic
 from ..engine.period import DateRange
 from ..engine.plan import Program
+from ..grammar.collector import without_garbage_collector
 from ..ledger.books import BILL_RUN_ENDS, BILL_RUNS
 from ..ledger.store import Reader, Store, Transaction
 from .account_facts import Due, Place, facts_of_accounts, periods_of
@@ -79,7 +80,7 @@ def bill(
     result.refusals.extend(refused)
     late = _late(store, run, result)
     shared = Issue(run.id, run.issued, run.payable_by, run.time)
-    with rated(store, program, accounts, within, Place(run.id, run.id)) as statements:
+    with rated(store, program, accounts, within, Place(run.id, run.id)) as statements, without_garbage_collector():
         drafts = _in_order(program, run, statements, late, result.refusals)
         for some in _chunks(drafts, per_commit):
             _note(result, issue(store, some, shared))
