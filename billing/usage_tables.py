@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, cast
 
+from ..engine.batch.quoting import quoted, text_literal
 from ..engine.usage import FactSchema
 from ..ledger.store import Reader
 from .acting import instant, microseconds
+from .stored.events import Asked
 from .stored.parts import Part, engine, parts_of
 from .usage_rows import METER
 
@@ -49,29 +52,23 @@ def write_usage(
 
     Events and meters that the ruleset does not declare are left out. `table` is a CSV file with the accounts.
     """
-    since, until = None if span[0] is None else microseconds(span[0]), microseconds(span[1])
+    since, until = span
+    asked = Asked(since=None if since is None else microseconds(since), until=microseconds(until), through=through)
     rows = folder / "usage.jsonl"
-    _write_rows(reader, schema, rows, accounts, through, (since, until))
-    parts = parts_of(reader, since=since, until=until, through=through)
-    return [rows, *(_write_filed(schema, folder, parts, table, (since, until)) if parts else [])]
+    _write_rows(reader, schema, rows, accounts, asked)
+    parts = asked.parts(reader)
+    return [rows, *(_write_filed(schema, folder, parts, table, asked) if parts else [])]
 
 
-def _write_rows(
-    reader: Reader,
-    schema: FactSchema,
-    path: Path,
-    accounts: AbstractSet[str],
-    through: int,
-    span: tuple[int | None, int],
-) -> None:
+def _write_rows(reader: Reader, schema: FactSchema, path: Path, accounts: AbstractSet[str], asked: Asked) -> None:
     words = {name: f'"event":{json.dumps(name)}' for name in schema.events}
     words |= {METER + name: f'"meter":{json.dumps(name)}' for name in schema.meters}
     quoted = {name: json.dumps(name, ensure_ascii=False) for name in accounts}
     with path.open("w", encoding="utf-8", newline="\n") as out:
+        conditions, given = asked.conditions(in_files=False)
         for source, event_id, account, event, time, fields in reader.stream(
-            "SELECT source, event_id, account, event, time, fields FROM usage_events "
-            "WHERE time >= ? AND time < ? AND id <= ? ORDER BY id",
-            (-(2**62) if span[0] is None else span[0], span[1], through),
+            f"SELECT source, event_id, account, event, time, fields FROM usage_events WHERE {conditions} ORDER BY id",
+            given,
         ):
             word, whose = words.get(cast(str, event)), quoted.get(cast(str, account))
             if word is None or whose is None:
@@ -85,9 +82,7 @@ def _write_rows(
             )
 
 
-def _write_filed(
-    schema: FactSchema, folder: Path, parts: Sequence[Part], table: Path, span: tuple[int | None, int]
-) -> Iterator[Path]:
+def _write_filed(schema: FactSchema, folder: Path, parts: Sequence[Part], table: Path, asked: Asked) -> Iterator[Path]:
     """Events and metered quantities of files of usage, each as a file of its own with their fields as columns."""
     kinds = (
         ("event", list(schema.events), {field.name for item in schema.events.values() for field in item.fields}),
@@ -99,22 +94,23 @@ def _write_filed(
     )
     for word, names, fields in kinds:
         path = folder / f"{word}s.parquet"
-        columns = ", ".join(f'json_extract_string(fields, \'$."{name}"\') AS "{name}"' for name in sorted(fields))
+        columns = ", ".join(
+            f"json_extract_string(fields, {text_literal(f'$.{quoted(field)}')}) AS {quoted(field)}"
+            for field in sorted(fields)
+        )
         name = "event" if word == "event" else f"substr(event, {len(METER) + 1})"
+        conditions, given = replace(asked, events=names).conditions(in_files=True)
         with engine(parts) as cursor:
-            ((there,),) = cursor.execute(
-                "SELECT count(*) > 0 FROM read_parquet(?) WHERE event IN (SELECT unnest(?::VARCHAR[]))",
-                [_patterns(parts), names],
-            ).fetchall()
+            query = f"SELECT count(*) > 0 FROM read_parquet(?) WHERE {conditions}"
+            ((there,),) = cursor.execute(query, [_patterns(parts), *given]).fetchall()
             if not there:
                 continue
             cursor.execute(
                 f"COPY (SELECT event_id AS id, nullif(source, '') AS source, account, {name} AS {word}, "
                 f"make_timestamptz(time) AS time{', ' if columns else ''}{columns} FROM read_parquet(?) "
-                "WHERE event IN (SELECT unnest(?::VARCHAR[])) AND time >= ? AND time < ? "
-                f"AND account IN (SELECT account FROM {_ACCOUNTS})) TO '{str(path).replace(chr(39), chr(39) * 2)}' "
-                "(FORMAT parquet)",
-                [_patterns(parts), names, -(2**62) if span[0] is None else span[0], span[1], str(table)],
+                f"WHERE {conditions} AND account IN (SELECT account FROM {_ACCOUNTS})) "
+                f"TO {text_literal(str(path))} (FORMAT parquet)",
+                [_patterns(parts), *given, str(table)],
             )
         yield path
 

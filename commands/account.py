@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -106,9 +107,7 @@ def deposit_(account: str, amount: str, reference: str, acting: Acting, database
     """Put MONEY that came in into the wallet of ACCOUNT."""
     from ..billing.customers import deposit
 
-    with opened(database) as store:
-        minor = _amount(store, account, amount)
-        succeeded(deposit(store, acting, account, minor, reference=reference))
+    _moved(deposit, account, amount, reference, acting, database)
     _show(database, account, form)
 
 
@@ -123,10 +122,15 @@ def withdraw_(account: str, amount: str, reference: str, acting: Acting, databas
     """Give MONEY of the wallet of ACCOUNT back."""
     from ..billing.customers import withdraw
 
-    with opened(database) as store:
-        minor = _amount(store, account, amount)
-        succeeded(withdraw(store, acting, account, minor, reference=reference))
+    _moved(withdraw, account, amount, reference, acting, database)
     _show(database, account, form)
+
+
+def _moved(
+    move: Callable[..., object], account: str, amount: str, reference: str, acting: Acting, database: str
+) -> None:
+    with opened(database) as store:
+        succeeded(move(store, acting, account, _amount(store, account, amount), reference=reference))
 
 
 @account_command.command("limit")

@@ -6,7 +6,6 @@ of UTC, `TIMESTAMP` as a time without offset, and nanoseconds are cut to microse
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..engine.batch.quoting import pattern, quoted, text_literal
 from .files import InputFile, UnreadableFileError
 from .rows import Broken, RawRow, RowSource
 
@@ -64,8 +64,7 @@ def read_errors() -> Iterator[None]:
 @contextmanager
 def open_parquet(file: InputFile, wanted: Collection[str]) -> Iterator[RowSource]:
     """The rows of a Parquet file, numbered from 1, with the wanted columns only."""
-    # DuckDB takes a path for a pattern: signs of patterns in a name are put into brackets.
-    path = re.sub(r"([*?\[])", r"[\1]", str(file.path))
+    path = pattern(str(file.path))
     connection = connect()
     try:
         with read_errors():
@@ -123,10 +122,10 @@ def _columns(shape: list[tuple[str, Any]], wanted: Collection[str]) -> tuple[lis
         if name not in wanted:
             continue
         if name == "data" and type_.id == "struct":
-            parts = [(child, child_type, f"{_quoted(name)}.{_quoted(child)}") for child, child_type in type_.children]
+            parts = [(child, child_type, f"{quoted(name)}.{quoted(child)}") for child, child_type in type_.children]
             in_data = True
         else:
-            parts, in_data = [(name, type_, _quoted(name))], False
+            parts, in_data = [(name, type_, quoted(name))], False
         for part, part_type, expression in parts:
             if holds_float(part_type):
                 floats[f"data.{part}" if in_data else part] = str(part_type)
@@ -148,7 +147,7 @@ def _column(name: str, type_: Any, expression: str, *, in_data: bool) -> _Column
 
 def fetched_column(name: str, type_: Any) -> str | None:
     """The SQL that fetches a column as `open_parquet` gives it, where nothing has to complete it; None for others."""
-    column = _column(name, type_, _quoted(name), in_data=False)
+    column = _column(name, type_, quoted(name), in_data=False)
     return None if column.complete or holds_float(type_) else column.expression
 
 
@@ -173,26 +172,18 @@ def holds_float(type_: Any) -> bool:
     return False
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def write_typed(staged: Path, types: Mapping[str, str], path: Path) -> None:
     """Turn a CSV file without a header into Parquet with these columns; an empty cell is nothing."""
     import duckdb
 
-    texts = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in types)
-    casts = ", ".join(f"CAST({_quoted(name)} AS {type_}) AS {_quoted(name)}" for name, type_ in types.items())
+    texts = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in types)
+    casts = ", ".join(f"CAST({quoted(name)} AS {type_}) AS {quoted(name)}" for name, type_ in types.items())
     dialect = "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', nullstr = ''"
-    rows = f"read_csv({_text(str(staged))}, {dialect}, columns = {{{texts}}}, max_line_size = 16777216)"
+    rows = f"read_csv({text_literal(str(staged))}, {dialect}, columns = {{{texts}}}, max_line_size = 16777216)"
     connection = connect()
     try:
-        connection.execute(f"COPY (SELECT {casts} FROM {rows}) TO {_text(str(path))} (FORMAT parquet)")
+        connection.execute(f"COPY (SELECT {casts} FROM {rows}) TO {text_literal(str(path))} (FORMAT parquet)")
     except duckdb.IOException as error:
         raise OSError(str(error).partition("\n")[0]) from error
     finally:
         connection.close()
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

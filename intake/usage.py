@@ -5,9 +5,7 @@ What a row means is known in `facts`; here are files, identities and counts. Per
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Final
 
 from ..diagnostics import Diagnostic
 from ..engine.usage import AccountUsage, FactSchema, MeteredQuantity, UsageEvent
+from ..grammar.collector import without_garbage_collector
 from .columns import refused_columns, usage_columns
 from .facts import Fact, FactReader, Identity
 from .files import FileKind, InputFile, UnreadableFileError, expand_paths, unreadable
@@ -64,7 +63,7 @@ def read_usage(
     """
     files, findings = expand_paths(paths)
     reading = UsageReading(schema, known_accounts, on_progress, list(findings))
-    with _collector_off():
+    with without_garbage_collector():
         for file in files:
             try:
                 with open_rows(file, reading.wanted) as source:
@@ -87,18 +86,6 @@ def usage_of_rows(
     reading = UsageReading(schema, known_accounts, None, [])
     reading.take_file(InputFile(name, FileKind.ROWS), handed_over(rows))
     return reading.result()
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Facts hold no cycles, and walking millions of them for some costs a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from .ddl import Dialect
 from .merkle import Frontier
 from .migrations import CREATE_VERSIONS, READ_VERSION, WRITE_VERSION, pending, wrong_version
 from .postgresql_statements import PostgresqlConnection, Raw, TruthAsNumber, WholeNumber, marked
-from .store import Interrupted, Reader, StoreError, Transaction, unknown_commit
+from .store import Interrupted, Reader, StoreError, Transaction, no_database, unknown_commit
 from .transaction import LedgerTransaction, Log
 from .writer import Writer
 
@@ -255,7 +255,7 @@ def _check(url: str, place: str) -> None:
         raw = connect(url)
     except psycopg.OperationalError:
         if _missing(url):
-            raise StoreError(_none_there(place)) from None
+            raise StoreError(no_database(place)) from None
         raise
     with raw:
         if _one(raw, "SHOW server_encoding") != "UTF8":
@@ -298,15 +298,6 @@ def _failure(error: Exception, place: str) -> StoreError | None:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0] or type(error).__name__
-
-
-def _none_there(place: str) -> Diagnostic:
-    return Diagnostic(
-        "RB7031",
-        "there is no database",
-        hints=("`ratebook init` makes one; --database or RATEBOOK_DATABASE names another",),
-        place=place,
-    )
 
 
 def _busy(place: str) -> Diagnostic:

@@ -21,7 +21,7 @@ from ..diagnostics import Diagnostic
 from .ddl import Dialect
 from .merkle import Frontier
 from .migrations import CREATE_VERSIONS, READ_VERSION, WRITE_VERSION, pending, wrong_version
-from .store import Reader, Row, StoreError, Transaction, Value, unknown_commit
+from .store import Reader, Row, StoreError, Transaction, Value, no_database, unknown_commit
 from .tables import Table
 from .transaction import LedgerTransaction, Log
 from .writer import Writer
@@ -173,14 +173,7 @@ class SqliteStore:
         if create:
             _migrate(path)
         if not path.exists():
-            raise StoreError(
-                Diagnostic(
-                    "RB7031",
-                    "there is no database",
-                    hints=("`ratebook init` makes one; --database or RATEBOOK_DATABASE names another",),
-                    place=str(path),
-                )
-            )
+            raise StoreError(no_database(str(path)))
         _check_version(path)
         self._writer = Writer(lambda: SqliteSession(path, folder))
         self._idle: list[sqlite3.Connection] = []

@@ -95,6 +95,16 @@ class Interrupted(StoreError):  # noqa: N818
     """Nothing was sent for commit, and the same may succeed: the connection broke, or the server is starting."""
 
 
+def no_database(place: str) -> Diagnostic:
+    """The finding that there is none."""
+    return Diagnostic(
+        "RB7031",
+        "there is no database",
+        hints=("`ratebook init` makes one; --database or RATEBOOK_DATABASE names another",),
+        place=place,
+    )
+
+
 def unknown_commit(place: str, reason: str) -> Diagnostic:
     """The finding that nobody knows whether a commit happened."""
     return Diagnostic(

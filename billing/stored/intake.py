@@ -15,13 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ...engine.batch.quoting import pattern, text_literal
 from ...intake.parquet import connect
 from ...ledger.books import USAGE_FILES
 from ...ledger.merkle import Frontier
-from ...ledger.proof import file_digest
+from ...ledger.proof import FILED_COLUMNS, file_digest
 from ...ledger.store import Reader, Store, Transaction
 from ..acting import Acting, record
-from .keys import key_of, keys_path, possible, write_keys
+from .keys import key_of, keys_path, may_share, possible, write_keys
 from .lookup import fingerprint, kept_in_rows
 from .parts import Part, bytes_hash, engine, parts_of
 from .spool import COLUMNS, Spool
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _BATCH = 20_000
 _KEYS_AT_ONCE = 1_000_000
 _MEMORY = "2GB"
-_CONTENT = "source, event_id, account, event, time, fields"
+_CONTENT = ", ".join(FILED_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,11 @@ def sorted_rows(store: Store, spool: Spool) -> Iterator[Sorted]:
     cursor = connect()
     try:
         work = spool.path.with_name("work.duckdb")
-        cursor.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = '{_quoted(spool.path.parent)}'")
-        cursor.execute(f"ATTACH '{_quoted(work)}' AS work; USE work")
+        cursor.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = {text_literal(str(spool.path.parent))}")
+        cursor.execute(f"ATTACH {text_literal(str(work))} AS work; USE work")
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
         cursor.execute(
-            f"CREATE TABLE came AS SELECT * FROM read_csv('{_quoted(spool.path)}', columns = {{{columns}}}, "
+            f"CREATE TABLE came AS SELECT * FROM read_csv({text_literal(str(spool.path))}, columns = {{{columns}}}, "
             "header = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', auto_detect = false, "
             "parallel = false, allow_quoted_nulls = false, max_line_size = 100000000)"
         )
@@ -151,7 +152,7 @@ def _against_what_is_kept(store: Store, cursor: duckdb.DuckDBPyConnection) -> tu
             cursor.execute(
                 "INSERT INTO kept SELECT came.n, came.account = filed.account AND came.event = filed.event AND "
                 "came.time = filed.time AND came.fields = filed.fields FROM firsts JOIN came USING (n) "
-                f"JOIN read_parquet('{_quoted(part.pattern)}') AS filed "
+                f"JOIN read_parquet({text_literal(part.pattern)}) AS filed "
                 "ON filed.source = came.source AND filed.event_id = came.event_id"
             )
     cursor.execute("CREATE OR REPLACE TABLE fresh AS SELECT n FROM firsts WHERE n NOT IN (SELECT n FROM kept)")
@@ -188,13 +189,13 @@ def _file(
     cursor.execute(
         f"COPY (SELECT {_CONTENT} FROM came SEMI JOIN fresh USING (n) "
         f"WHERE strftime(make_timestamp(time), '%Y-%m') = '{month}' ORDER BY account, time, source, event_id) "
-        f"TO '{_quoted(aside)}' (FORMAT parquet, COMPRESSION zstd)"
+        f"TO {text_literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)"
     )
     _sync(aside)
     tree, late = Frontier(), 0
     keys: array[int] = array("Q")
     first, last = 2**62, -(2**62)
-    cursor.execute(f"SELECT {_CONTENT} FROM read_parquet('{_quoted(_pattern(aside))}')")
+    cursor.execute(f"SELECT {_CONTENT} FROM read_parquet(?)", [pattern(str(aside))])
     while some := cursor.fetchmany(_BATCH):
         tree = tree.append(map(event_hash, some))
         keys.extend(key_of(row[0], row[1]) for row in some)
@@ -232,29 +233,12 @@ def _kept_since(reader: Reader, ours: Part, place: int) -> bool:
     while some := list(islice(rows, _BATCH)):
         if possible(ours, {key_of(cast(str, source), cast(str, event_id)) for source, event_id in some}):
             return True
-    return any(_share(part, ours) for part in parts_of(reader, after=place))
-
-
-def _share(one: Part, other: Part) -> bool:
-    with engine([other]) as cursor:
-        cursor.execute("SELECT source, event_id FROM read_parquet(?)", [other.pattern])
-        while some := cursor.fetchmany(_KEYS_AT_ONCE):
-            if possible(one, {key_of(source, event_id) for source, event_id in some}):
-                return True
-    return False
+    return any(may_share(part, ours) for part in parts_of(reader, after=place))
 
 
 def _place(reader: Reader) -> int:
     ((place,),) = reader.rows("SELECT size FROM log_head")
     return cast(int, place)
-
-
-def _pattern(path: Path) -> str:
-    return Part(0, "", path, "", 0, 0, 0, 0).pattern
-
-
-def _quoted(path: Path | str) -> str:
-    return str(path).replace("'", "''")
 
 
 def _sync(path: Path) -> None:

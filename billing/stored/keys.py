@@ -55,6 +55,12 @@ def possible(part: Part, keys: Collection[int]) -> set[int]:
         return set(keys).intersection(found)
 
 
+def may_share(one: Part, other: Part) -> bool:
+    """Whether two files have a key in common."""
+    with _keys_of(other) as keys:
+        return any(possible(one, keys[first : first + _BATCH]) for first in range(0, len(keys), _BATCH))
+
+
 def are_of(part: Part) -> bool:
     """Whether the keys beside a file, if there are any, are those of its events."""
     if not keys_path(part.path).is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ...diagnostics import Diagnostic
+from ...engine.batch.quoting import pattern
+from ...intake.columnar.footers import row_count
 from ...intake.files import UnreadableFileError
 from ...intake.parquet import connect, read_errors
 from ...ledger.store import Reader, StoreError, Value
@@ -38,8 +39,8 @@ class Part:
 
     @property
     def pattern(self) -> str:
-        """The path as DuckDB takes it for itself: signs of patterns are put into brackets."""
-        return re.sub(r"([*?\[])", r"[\1]", str(self.path))
+        """The path as DuckDB takes it for itself."""
+        return pattern(str(self.path))
 
 
 def parts_of(
@@ -110,7 +111,7 @@ def _check(part: Part) -> None:
     try:
         state = part.path.stat()
         with read_errors():
-            found = _events_in(part.pattern, state.st_size, state.st_mtime_ns)
+            found = _events_in(part.path, state.st_size, state.st_mtime_ns)
     except FileNotFoundError as error:
         raise StoreError(finding(part, "is missing")) from error
     except (OSError, UnreadableFileError) as error:
@@ -134,12 +135,11 @@ def _bytes_hash(path: Path, _size: int, _changed: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _events_in(pattern: str, _size: int, _changed: int) -> int:
+def _events_in(path: Path, _size: int, _changed: int) -> int:
     """How many events a file has, asked once unless the file changes."""
     cursor = _engine().cursor()
     try:
-        ((found,),) = cursor.execute("SELECT sum(num_rows) FROM parquet_file_metadata(?)", [pattern]).fetchall()
-        return int(found or 0)
+        return row_count(cursor, str(path))
     finally:
         cursor.close()
 

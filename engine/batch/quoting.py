@@ -1,6 +1,8 @@
-"""Names and texts as SQL reads them, whatever signs stand in them."""
+"""Names, texts and paths as SQL reads them, whatever signs stand in them."""
 
 from __future__ import annotations
+
+import re
 
 
 def quoted(name: str) -> str:
@@ -11,3 +13,8 @@ def quoted(name: str) -> str:
 def text_literal(text: str) -> str:
     """A text as a constant."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def pattern(path: str) -> str:
+    """A path that DuckDB takes as it is: signs of patterns in a name are put into brackets."""
+    return re.sub(r"([*?\[])", r"[\1]", path)

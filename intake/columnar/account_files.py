@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...engine.batch.quoting import text_literal
+from ...engine.batch.quoting import pattern, text_literal
 from ...records import Record
 from ..files import FileKind, InputFile
 from .cells import name
@@ -54,7 +54,7 @@ def raw_file(connection: duckdb.DuckDBPyConnection, file: InputFile) -> RawFile 
 
 def _pattern(path: Path) -> str:
     """The path as a text of SQL; DuckDB takes it for a pattern, so that signs of patterns stand in brackets."""
-    return text_literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
+    return text_literal(pattern(str(path)))
 
 
 def csv_columns(path: Path) -> list[str] | None:

@@ -5,10 +5,10 @@ Footers hold bounds: a truncated one is still a bound. Where a footer is silent 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from ...engine.batch.quoting import pattern
 from ...records import Record
 from .expressions import literal
 
@@ -28,11 +28,6 @@ class Evidence(Record):
 
 
 UNKNOWN: Final = Evidence()
-
-
-def pattern(path: str) -> str:
-    """A path that DuckDB takes as it is: signs of patterns in a name are put into brackets."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def row_count(connection: duckdb.DuckDBPyConnection, path: str) -> int:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from ...diagnostics import Diagnostic
+from ...engine.batch.quoting import pattern
 from ...records import Record
 from ..columns import ENVELOPE, Mistake, refused_columns
 from ..files import InputFile, UnreadableFileError, unreadable
@@ -15,7 +16,7 @@ from ..parquet import holds_float, read_errors
 from ..rejects import ignored_column
 from ..rows import RowSource
 from .expressions import literal, quoted
-from .footers import UNKNOWN, Evidence, evidence, pattern, row_count
+from .footers import UNKNOWN, Evidence, evidence, row_count
 from .readings import Column
 
 if TYPE_CHECKING:

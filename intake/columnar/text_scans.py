@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from ...engine.batch.quoting import pattern
 from ...engine.usage import FactSchema, FieldKind
 from ..columns import refused_columns
 from ..files import FileKind, InputFile, UnreadableFileError, opened
@@ -22,7 +23,6 @@ from ..rows import Broken, RawRow, RowSource, open_rows
 from ..values import DIGITS_MAX
 from .account_files import csv_columns
 from .expressions import literal, quoted
-from .footers import pattern
 from .local_time import LocalReach
 from .readings import Column, Digits
 from .scans import STRUCTURE, Scan
