@@ -299,4 +299,5 @@ def test_memory_does_not_grow_with_the_log() -> None:
         return used
 
     peak(10)
-    assert peak(20_000) < 1.2 * peak(5_000)
+    # Both sizes are of several batches, so that what a batch holds is in both.
+    assert peak(80_000) < 1.2 * peak(20_000)
